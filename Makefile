@@ -1,0 +1,60 @@
+# vpsync. `make help` lists the targets.
+
+GO      ?= go
+BIN     := bin/vpsync
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Race-built child processes otherwise sleep a second when they exit.
+export GORACE ?= atexit_sleep_ms=0
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/vpsync
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/vpsync
+
+.PHONY: demo
+demo: build ## the main job on the embedded sandbox: plan, apply, drift, heal
+	@VPSYNC=$(abspath $(BIN)) sh examples/demo.sh
+
+.PHONY: test
+test: ## every test that needs Go alone (six minutes at most on 2 cores)
+	$(GO) vet ./...
+	$(GO) test -timeout 6m ./...
+
+.PHONY: test-all
+test-all: check test-race ## everything else: static analysis, the race detector
+
+.PHONY: test-race
+test-race: ## the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+
+.PHONY: check
+check: ## format, module files, static analysis, pinned versions
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted, run gofmt -w:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) tool -modfile=tools/staticcheck.mod staticcheck ./...
+	@# A libc other than the one its sqlite was generated with may corrupt memory.
+	@want=$$(awk '$$1=="modernc.org/libc"{print $$2}' "$$($(GO) list -m -f '{{.GoMod}}' modernc.org/sqlite)"); \
+	 have=$$($(GO) list -m -f '{{.Version}}' modernc.org/libc); \
+	 test "$$want" = "$$have" || { echo "modernc.org/libc is $$have, but modernc.org/sqlite needs $$want"; exit 1; }
+
+.PHONY: bench
+bench: ## the benchmarks behind docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-10s} $$p || exit 1; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/providers/servosphere"
+	"github.com/vpsync/vpsync/pkg/sandbox"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// embedded are the definitions that the binary brings along.
+func embedded() map[string][]byte {
+	return map[string][]byte{"servosphere": servosphere.Source}
+}
+
+func embeddedNames() []string {
+	var names []string
+	for name := range embedded() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// embeddedDefinition decodes one of them.
+func embeddedDefinition(name string) (*providers.Definition, error) {
+	src, ok := embedded()[name]
+	if !ok {
+		detail := fmt.Sprintf("vpsync speaks the APIs of %s.", strings.Join(embeddedNames(), ", "))
+		if near := spec.Nearest(name, embeddedNames()); near != "" {
+			detail += fmt.Sprintf(" Did you mean %q?", near)
+		}
+		return nil, &remedyError{summary: fmt.Sprintf("No provider %q", name), detail: detail}
+	}
+	def, diags := providers.Decode(src, name+".provider.hcl")
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return def, nil
+}
+
+// definition finds what a provider block names.
+func (a *app) definition(block spec.ProviderBlock) (*providers.Definition, error) {
+	if block.Definition != "" {
+		return nil, &remedyError{summary: "Definitions of a stack are not supported yet",
+			detail: fmt.Sprintf("This version of vpsync speaks only the APIs that it brings along: %s.", strings.Join(embeddedNames(), ", "))}
+	}
+	return embeddedDefinition(block.Name)
+}
+
+const (
+	// sandboxEndpoint is recorded as the endpoint of emulated accounts, so that a state made against one is refused
+	// against a real one.
+	sandboxEndpoint = "https://sandbox.invalid"
+	sandboxToken    = "sandbox"
+	// An embedded sandbox hurries: nobody watches a server boot that does not exist.
+	sandboxProvisioning = 300 * time.Millisecond
+	sandboxPoll         = 50 * time.Millisecond
+)
+
+// client connects one account: to an emulated one, or to the provider with the token of its variable.
+func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) (*providers.Client, error) {
+	a := w.app
+	config := providers.Config{
+		Account: block.Account(), Clock: w.clock, UserAgent: "vpsync/" + versionText(), Log: a.log,
+		Waiting: func(class string, until time.Time) {
+			if w.waiting != nil {
+				w.waiting(class, until)
+			}
+		},
+	}
+	if a.sandbox {
+		emulated, err := a.openSandbox(block.Account(), def, sandboxProvisioning, sandboxToken)
+		if err != nil {
+			return nil, err
+		}
+		w.close = append(w.close, emulated.Close)
+		none := time.Duration(0) // requests die with the process that emulates their answers
+		config.BaseURL, config.Token, config.Transport = sandboxEndpoint, sandboxToken, emulated.Transport()
+		config.PollEvery, config.Grace = sandboxPoll, &none
+		return providers.New(def, config)
+	}
+	variable := def.Auth.TokenEnv
+	if block.TokenEnv != "" {
+		variable = block.TokenEnv
+	}
+	config.BaseURL = a.env[def.URLEnv]
+	if config.Token = a.env[variable]; config.Token == "" {
+		return nil, &remedyError{
+			summary: fmt.Sprintf("No token for %s", block.Account()),
+			detail:  fmt.Sprintf("The token of this account comes from the environment variable %s, which is not set.", variable),
+			remedy:  fmt.Sprintf("export %s=...    # or add --sandbox to work on an emulated account", variable), at: &block.Range,
+		}
+	}
+	c, err := providers.New(def, config)
+	if err != nil {
+		return nil, &remedyError{summary: fmt.Sprintf("%s cannot be reached so", block.Account()), detail: sentenceOf(err.Error()),
+			remedy: fmt.Sprintf("check %s and %s", variable, def.URLEnv), at: &block.Range}
+	}
+	return c, nil
+}
+
+// openSandbox opens the emulated account that is kept in the stack's folder.
+func (a *app) openSandbox(account string, def *providers.Definition, provisioning time.Duration, token string) (*sandbox.Sandbox, error) {
+	return sandbox.Open(def, sandbox.Options{
+		Dir: filepath.Join(a.dir, ".vpsync", "sandbox", "accounts"), Account: account, Token: token, Provisioning: provisioning,
+		Boundary: a.hooks.boundary,
+	})
+}
+
+var _ http.Handler = (*sandbox.Sandbox)(nil)

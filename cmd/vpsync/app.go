@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+)
+
+// streams are where a command reads and writes. Results go to out, everything else to errs.
+type streams struct {
+	in                                   io.Reader
+	out, errs                            io.Writer
+	inTerminal, outTerminal, errTerminal bool
+	outWidth, errWidth                   func() int
+}
+
+// hooks are for tests alone; the zero value is what users run.
+type hooks struct {
+	// boundary is called at each point of an apply where a crash leaves a different trace.
+	boundary func(point string)
+}
+
+// app is one run of the program: global options, streams and environment.
+type app struct {
+	streams
+	env     map[string]string
+	hooks   hooks
+	signals <-chan os.Signal
+
+	dir      string
+	state    string
+	sandbox  bool
+	json     bool
+	noColor  bool
+	logLevel string
+	log      *slog.Logger
+
+	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
+	stop        context.Context
+	cancelStop  context.CancelFunc
+	interrupted bool
+	sending     chan struct{} // closed when a run begins to send
+}
+
+// run is the whole program: it answers with the exit code.
+func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
+	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.stop, a.cancelStop = context.WithCancel(context.Background())
+	defer a.cancelStop()
+	interrupts := make(chan int, 1)
+	go a.watch(ctx, cancel, interrupts)
+
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	err := root.ExecuteContext(ctx)
+	select {
+	case <-interrupts:
+		a.interrupted = true
+	default:
+	}
+	return a.finish(err)
+}
+
+// watch turns the first interrupt into "finish what is in flight" where something is in flight, and the second, or the
+// first before that, into "stop at once".
+func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts chan<- int) {
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-a.signals:
+			if !open {
+				return
+			}
+		}
+		if n == 1 {
+			interrupts <- n
+		}
+		a.cancelStop()
+		select {
+		case <-a.sending:
+			if n == 1 {
+				fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
+				continue
+			}
+		default:
+		}
+		cancel()
+	}
+}
+
+// finish shows an error, once, and gives its exit code.
+func (a *app) finish(err error) int {
+	code := exitCodeOf(err)
+	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && err != nil && strings.Contains(err.Error(), context.Canceled.Error())) {
+		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
+		return exitInterrupted
+	}
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return code
+	}
+	var quiet *exitError
+	if errors.As(err, &quiet) && quiet.shown {
+		return code
+	}
+	a.show(err)
+	return code
+}
+
+// root is the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vpsync",
+		Short: "Keep accounts at small VPS hosts as HCL says they should be",
+		Long: `vpsync compares what HCL declares with what was recorded and what is live, shows an ordered plan, and
+carries it out so that a crash loses nothing and buys nothing twice.
+
+  vpsync init                 write a commented stack to start from
+  vpsync plan --sandbox       see what would happen, on an emulated account
+  vpsync apply --sandbox      make it so
+
+` + exitCodeHelp(),
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.dir, "chdir", "C", ".", "the stack's `folder`")
+	flags.StringVar(&a.state, "state", "", "the state's `file` (default .vpsync/state.db in the stack's folder)")
+	flags.BoolVar(&a.sandbox, "sandbox", false, "emulate every account: no token, no money; kept in .vpsync/sandbox")
+	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set)")
+	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"The main job:", []*cobra.Command{a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
+		{"Objects and questions:", []*cobra.Command{a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
+		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.stateCommand()}},
+		{"About the tool:", []*cobra.Command{a.providersCommand(), a.sandboxCommand(), a.versionCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, c := range group.commands {
+			c.GroupID = group.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w\n\nSee: %s --help", err, c.CommandPath())
+	})
+	return root
+}
+
+// prepare reads the global options once they are parsed.
+func (a *app) prepare() error {
+	if a.env["NO_COLOR"] != "" {
+		a.noColor = true
+	}
+	if a.logLevel == "" {
+		return nil
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %s: it is debug, info, warn or error", render.Escape(a.logLevel))
+	}
+	a.log = slog.New(slog.NewTextHandler(render.NewWriter(a.errs), &slog.HandlerOptions{Level: level}))
+	return nil
+}
+
+// outOptions and errOptions are how text is laid out on the two streams.
+func (a *app) outOptions() render.Options {
+	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor}
+}
+
+func (a *app) errOptions() render.Options {
+	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor}
+}
+
+func (a *app) meta() render.Meta { return render.Meta{Version: versionText(), Sandbox: a.sandbox} }
+
+// printJSON writes one document.
+func (a *app) printJSON(v any) error {
+	text, err := render.Encode(v)
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(text)
+	return err
+}
+
+// workDir is where vpsync keeps what is its own.
+func (a *app) workDir() string {
+	if a.sandbox {
+		return filepath.Join(a.dir, ".vpsync", "sandbox")
+	}
+	return filepath.Join(a.dir, ".vpsync")
+}
+
+func (a *app) statePath() string {
+	if a.state != "" {
+		return a.state
+	}
+	return filepath.Join(a.workDir(), "state.db")
+}
+
+// confirm asks a question that only "yes" answers.
+func (a *app) confirm(ctx context.Context, question string) (bool, error) {
+	if !a.inTerminal {
+		return false, errors.New("there is no terminal to ask on: give --auto-approve to go on without a question")
+	}
+	fmt.Fprintf(a.errs, "\n%s\nOnly \"yes\" goes on: ", question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.in).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case text := <-answer:
+		return text == "yes", nil
+	}
+}

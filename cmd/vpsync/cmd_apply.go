@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// runFlags are those that apply and destroy share: they decide how a plan is carried out.
+type runFlags struct {
+	autoApprove bool
+	parallelism int
+	grace       string
+}
+
+func (f *runFlags) register(c *cobra.Command) {
+	c.Flags().BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
+	c.Flags().IntVar(&f.parallelism, "parallelism", 10, "carry out at most `N` changes at once")
+	c.Flags().StringVar(&f.grace, "grace", "", "how late an unanswered request may still take effect, such as 30s (also VPSYNC_GRACE)")
+}
+
+// graceOf is the grace asked for, or nil.
+func (a *app) graceOf(flag string) (*time.Duration, error) {
+	from := "--grace"
+	if flag == "" {
+		from, flag = "VPSYNC_GRACE", a.env["VPSYNC_GRACE"]
+	}
+	if flag == "" {
+		return nil, nil
+	}
+	d, err := time.ParseDuration(flag)
+	if err != nil || d < 0 {
+		return nil, fmt.Errorf("%s %s: it is a duration such as 30s or 2m", from, render.Escape(flag))
+	}
+	return &d, nil
+}
+
+// warnOfGrace says what a lowered grace risks.
+func (w *workspace) warnOfGrace(grace *time.Duration) {
+	if grace == nil {
+		return
+	}
+	for name, c := range w.accounts {
+		if *grace < c.Definition().Grace && *grace < c.Grace() {
+			_ = render.Diagnostics(w.app.errs, spec.Diagnostics{{Severity: spec.SeverityWarning, Summary: "The grace is lowered",
+				Detail: fmt.Sprintf("An unanswered request to %s may still take effect for %s. After %s it is sent again, and what both make exists twice.",
+					name, render.HumanDuration(c.Definition().Grace), render.HumanDuration(*grace))}}, w.app.errOptions())
+		}
+	}
+}
+
+type applyOptions struct {
+	planFlags
+	runFlags
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	var o applyOptions
+	c := &cobra.Command{
+		Use: "apply", Short: "Make the accounts what the HCL says", Args: cobra.NoArgs,
+		Long: `Takes the lock, settles what an earlier run left open, plans, asks, and carries the plan out. Interrupted once it
+finishes what is in flight; interrupted twice it cancels that too. Either way the next run settles by itself.`,
+		Example: "  vpsync apply\n  vpsync apply --auto-approve --parallelism 4\n  vpsync apply --allow 2",
+		RunE: func(c *cobra.Command, _ []string) error {
+			options, err := o.options()
+			if err != nil {
+				return err
+			}
+			return a.apply(c.Context(), "apply", o.vars, options, o.runFlags)
+		},
+	}
+	o.planFlags.register(c)
+	o.runFlags.register(c)
+	return c
+}
+
+// apply is the commands apply and destroy.
+func (a *app) apply(ctx context.Context, command string, vars variableFlags, options plan.Options, o runFlags) (err error) {
+	grace, err := a.graceOf(o.grace)
+	if err != nil {
+		return err
+	}
+	if o.parallelism < 1 {
+		return errors.New("--parallelism takes a count of 1 or more")
+	}
+	w, err := a.open(ctx, vars, command)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if _, err := w.load(ctx); err != nil { // the key, and a damaged state before anything is sent
+		return err
+	}
+	w.warnOfGrace(grace)
+	verb := map[string]string{"apply": "Apply", "destroy": "Destroy"}[command]
+	mode := viewPlain
+	switch {
+	case a.json:
+		mode = viewJSON
+	case a.errTerminal:
+		mode = viewLive
+	}
+	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor)
+	defer view.Close()
+	w.waiting = func(class string, until time.Time) {
+		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: class + " rate limit"})
+	}
+	planner := w.planner(options, apply.RefreshAuto)
+	runner := w.runner(planner, command, o.parallelism, grace, view.Event)
+
+	if _, err := runner.Settle(ctx); err != nil {
+		return err
+	}
+	st, err := w.store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	made, diags, err := planner.Make(ctx, st)
+	if made, err = w.checked(made, diags, err); err != nil {
+		return err
+	}
+	if !a.json {
+		if err := a.showPlan(made.Plan); err != nil {
+			return err
+		}
+	}
+	if made.Plan.Blocked() {
+		return a.blocked(made.Plan, view)
+	}
+	if len(made.Plan.Steps) > 0 {
+		if !o.autoApprove {
+			yes, err := a.confirm(ctx, question(command, made.Plan))
+			if err != nil {
+				return err
+			}
+			if !yes {
+				return errors.New("not confirmed: nothing was changed")
+			}
+		}
+	}
+	if _, err := w.store.Backup(ctx); err != nil {
+		return err
+	}
+	close(a.sending)
+	result, err := runner.Apply(ctx, a.stop, made)
+	if err != nil {
+		if code := result.ExitCode(); code != exitDone {
+			view.Result(result, code)
+			return &exitError{code: max(code, exitFailed), err: err}
+		}
+		return err
+	}
+	code := result.ExitCode()
+	if len(made.Plan.Steps) > 0 || code != exitDone || a.json {
+		view.Result(result, code)
+	}
+	return exitWith(code)
+}
+
+// blocked ends an apply whose plan may not be carried out.
+func (a *app) blocked(p *plan.Plan, view applyView) error {
+	if a.json {
+		view.Result(&apply.Result{Questions: p.Questions}, exitNeedsAnswer)
+	} else {
+		fmt.Fprintln(a.errs, "\nNothing was sent: the plan waits for an answer.")
+	}
+	return exitWith(exitNeedsAnswer)
+}
+
+// question is what the operator is asked: it names what will be destroyed.
+func question(command string, p *plan.Plan) string {
+	var lost []string
+	for _, c := range p.Changes {
+		if c.Removes != "" {
+			name := c.Address.String()
+			if c.LosesData {
+				name += " (its data is lost)"
+			}
+			lost = append(lost, name)
+		}
+	}
+	text := "Carry out this plan?"
+	if command == "destroy" {
+		text = "Destroy all of this?"
+	}
+	if len(lost) == 0 {
+		return text
+	}
+	out := fmt.Sprintf("This deletes %s:\n", render.Plural(len(lost), "object"))
+	for i, name := range lost {
+		if i == 20 {
+			out += fmt.Sprintf("  … and %d more\n", len(lost)-i)
+			break
+		}
+		out += "  - " + render.Escape(name) + "\n"
+	}
+	return out + text
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
+)
+
+type destroyOptions struct {
+	runFlags
+	vars        variableFlags
+	confirmGone bool
+}
+
+func (a *app) destroyCommand() *cobra.Command {
+	var o destroyOptions
+	c := &cobra.Command{
+		Use: "destroy", Short: "Delete everything that is recorded", Args: cobra.NoArgs,
+		Long: `Deletes what the API can delete, and lists as left behind what it cannot: those objects stay known, and a later
+apply takes them back.`,
+		Example: "  vpsync destroy\n  vpsync destroy --auto-approve",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.apply(c.Context(), "destroy", o.vars, plan.Options{Destroy: true, ConfirmGone: o.confirmGone}, o.runFlags)
+		},
+	}
+	o.vars.register(c)
+	o.runFlags.register(c)
+	c.Flags().BoolVar(&o.confirmGone, "confirm-gone", false, "believe an account that suddenly looks empty")
+	return c
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
+)
+
+type driftOptions struct {
+	vars      variableFlags
+	unmanaged bool
+}
+
+func (a *app) driftCommand() *cobra.Command {
+	var o driftOptions
+	c := &cobra.Command{
+		Use: "drift", Short: "Show what somebody changed at the provider", Args: cobra.NoArgs,
+		Long: `Lists what differs at the provider from what was recorded: changed, gone, and with --unmanaged also objects that no
+resource declares. Exits with 2 when there is any. Edits of the HCL are no drift, and neither are leftovers.`,
+		Example: "  vpsync drift\n  vpsync drift --unmanaged --json",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.drift(c.Context(), o) },
+	}
+	o.vars.register(c)
+	c.Flags().BoolVar(&o.unmanaged, "unmanaged", false, "count objects that no resource declares")
+	return c
+}
+
+func (a *app) drift(ctx context.Context, o driftOptions) (err error) {
+	w, err := a.open(ctx, o.vars, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	// Nothing will be sent, so what a plan would ask before sending is no matter here.
+	made, err := w.make(ctx, plan.Options{ConfirmGone: true}, apply.RefreshAuto)
+	if err != nil {
+		return err
+	}
+	var found bool
+	if a.json {
+		found, err = writeDriftJSON(a.out, made.Plan, o.unmanaged, a.meta())
+	} else {
+		found = writeDrift(a.out, made.Plan, o.unmanaged, a.outOptions())
+	}
+	if err == nil && found {
+		return exitWith(exitChanges)
+	}
+	return err
+}

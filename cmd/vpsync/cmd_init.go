@@ -1,0 +1,94 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+)
+
+// starter is the stack to start from.
+//
+//go:embed starter/servosphere.hcl
+var starter string
+
+func (a *app) initCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "init", Short: "Write a commented stack to start from", Args: cobra.NoArgs,
+		Long:    "Writes main.hcl, and lines for .vpsync/ into .gitignore. What exists is never overwritten.",
+		Example: "  vpsync init\n  vpsync init -C infrastructure",
+		RunE:    func(*cobra.Command, []string) error { return a.init() },
+	}
+	return c
+}
+
+func (a *app) init() error {
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return err
+	}
+	existing, err := filepath.Glob(filepath.Join(a.dir, "*.hcl"))
+	if err != nil {
+		return err
+	}
+	if len(existing) > 0 {
+		fmt.Fprintf(a.errs, "Left alone: %s. There is a stack already, so no main.hcl was written.\n", render.Escape(strings.Join(existing, ", ")))
+	} else if err := a.writeNew(filepath.Join(a.dir, "main.hcl"), starter); err != nil {
+		return err
+	}
+	if err := a.ignore(filepath.Join(a.dir, ".gitignore")); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "\nNext:\n  vpsync plan --sandbox     # what would happen, on an emulated account\n  vpsync apply --sandbox\n")
+	return err
+}
+
+// writeNew writes a file that must not exist.
+func (a *app) writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Wrote %s\n", render.Escape(path))
+	return nil
+}
+
+// ignore keeps state and secrets out of the repository.
+func (a *app) ignore(path string) error {
+	const line = ".vpsync/"
+	before, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return a.writeNew(path, "# What vpsync keeps for itself: state, backups, the sandbox.\n"+line+"\n")
+	}
+	if err != nil {
+		return err
+	}
+	for l := range strings.Lines(string(before)) {
+		if strings.Trim(strings.TrimSpace(l), "/") == strings.Trim(line, "/") {
+			return nil
+		}
+	}
+	addition := line + "\n"
+	if len(before) > 0 && !strings.HasSuffix(string(before), "\n") {
+		addition = "\n" + addition
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(addition)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Added %s to %s\n", line, render.Escape(path))
+	return nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// planFlags are those that plan and apply share: they decide what is in a plan.
+type planFlags struct {
+	vars        variableFlags
+	adopt       bool
+	allow       int
+	confirmGone bool
+}
+
+func (f *planFlags) register(c *cobra.Command) {
+	f.vars.register(c)
+	c.Flags().BoolVar(&f.adopt, "adopt", false, "take over unmanaged objects that a create would double")
+	c.Flags().IntVar(&f.allow, "allow", 0, "let `N` destructive changes pass the brakes")
+	c.Flags().BoolVar(&f.confirmGone, "confirm-gone", false, "believe an account that suddenly looks empty")
+}
+
+func (f *planFlags) options() (plan.Options, error) {
+	if f.allow < 0 {
+		return plan.Options{}, errors.New("--allow takes a count of 0 or more")
+	}
+	return plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}, nil
+}
+
+// planOptions are the flags of plan.
+type planOptions struct {
+	planFlags
+	detailed bool
+	refresh  string
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var o planOptions
+	c := &cobra.Command{
+		Use: "plan", Short: "Show what would happen", Args: cobra.NoArgs,
+		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
+takes no lock, and settles nothing.
+
+Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.`,
+		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
+	}
+	o.register(c)
+	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
+	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
+	return c
+}
+
+func refreshMode(text string) (apply.RefreshMode, error) {
+	switch mode := apply.RefreshMode(text); mode {
+	case apply.RefreshAuto, apply.RefreshFull, apply.RefreshNone:
+		return mode, nil
+	}
+	return "", fmt.Errorf("--refresh %s: it is auto, full or false", render.Escape(text))
+}
+
+func (a *app) plan(ctx context.Context, o planOptions) (err error) {
+	options, err := o.options()
+	if err != nil {
+		return err
+	}
+	mode, err := refreshMode(o.refresh)
+	if err != nil {
+		return err
+	}
+	w, err := a.open(ctx, o.vars, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	made, err := w.make(ctx, options, mode)
+	if err != nil {
+		return err
+	}
+	if err := a.showPlan(made.Plan); err != nil {
+		return err
+	}
+	switch {
+	case len(made.Plan.Questions) > 0:
+		return exitWith(exitNeedsAnswer)
+	case o.detailed && !made.Plan.Empty():
+		return exitWith(exitChanges)
+	}
+	return nil
+}
+
+// make plans against the state as it is. Warnings are shown, errors returned.
+func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.RefreshMode) (*apply.Made, error) {
+	st, err := w.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, diags, err := w.planner(o, mode).Make(ctx, st)
+	return w.checked(made, diags, err)
+}
+
+func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error) (*apply.Made, error) {
+	if err != nil {
+		return nil, err
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	if len(diags) > 0 && !w.app.json {
+		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())
+	}
+	return made, nil
+}
+
+func (a *app) showPlan(p *plan.Plan) error {
+	if !a.json {
+		return render.Text(a.out, p, a.outOptions())
+	}
+	text, err := render.JSON(p, a.meta())
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(text)
+	return err
+}

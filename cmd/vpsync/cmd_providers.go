@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+func (a *app) providersCommand() *cobra.Command {
+	c := &cobra.Command{Use: "providers", Short: "What each API offers, and what it cannot do"}
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the providers", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return a.listProviders() }},
+		&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }},
+	)
+	return c
+}
+
+func (a *app) listProviders() error {
+	var docs []providerDocument
+	t := render.NewTable("NAME", "TITLE", "KINDS", "TOKEN")
+	for _, name := range embeddedNames() {
+		def, err := embeddedDefinition(name)
+		if err != nil {
+			return err
+		}
+		kinds := slices.Sorted(maps.Keys(def.Schema.Kinds))
+		docs = append(docs, newProviderDocument(def))
+		t.Row(name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"format_version": "1.0", "providers": docs})
+	}
+	return t.Write(a.out, a.outOptions())
+}
+
+func (a *app) showProvider(name string) error {
+	def, err := embeddedDefinition(name)
+	if err != nil {
+		return err
+	}
+	doc := newProviderDocument(def)
+	if a.json {
+		return a.printJSON(struct {
+			FormatVersion string `json:"format_version"`
+			providerDocument
+		}{"1.0", doc})
+	}
+	doc.write(a.out, a.outOptions())
+	return nil
+}
+
+// providerDocument is a definition as users need to know it.
+type providerDocument struct {
+	Name     string         `json:"name"`
+	Title    string         `json:"title"`
+	BaseURL  string         `json:"base_url"`
+	TokenEnv string         `json:"token_env"`
+	URLEnv   string         `json:"url_env"`
+	Kinds    []kindDocument `json:"kinds"`
+}
+
+type kindDocument struct {
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Identity    []string            `json:"identity"`
+	HoldsData   bool                `json:"holds_data"`
+	Attributes  []attributeDocument `json:"attributes"`
+	Operations  []operationDocument `json:"operations"`
+	Cannot      []string            `json:"cannot"`
+}
+
+type attributeDocument struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"`
+	Given       string `json:"given"` // required, optional, computed
+	OnChange    string `json:"on_change,omitempty"`
+	Readable    bool   `json:"readable"`
+	Sensitive   bool   `json:"sensitive"`
+	Description string `json:"description,omitempty"`
+}
+
+type operationDocument struct {
+	Name       string `json:"name"`
+	Request    string `json:"request"`
+	Documented bool   `json:"documented"`
+	RateLimit  string `json:"rate_limit"`
+	Place      string `json:"place"`
+}
+
+func newProviderDocument(def *providers.Definition) providerDocument {
+	d := providerDocument{Name: def.Name, Title: def.Title, BaseURL: def.BaseURL, TokenEnv: def.Auth.TokenEnv, URLEnv: def.URLEnv}
+	for _, name := range slices.Sorted(maps.Keys(def.Schema.Kinds)) {
+		k := def.Schema.Kinds[name]
+		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, Cannot: cannot(k)}
+		for _, at := range k.Attributes {
+			kd.Attributes = append(kd.Attributes, attributeDocument{
+				Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
+				Readable: !at.Unreadable, Sensitive: at.Sensitive, Description: at.Description,
+			})
+		}
+		for _, op := range k.OperationOrder {
+			o := k.Operations[op]
+			kd.Operations = append(kd.Operations, operationDocument{Name: op, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
+		}
+		d.Kinds = append(d.Kinds, kd)
+	}
+	return d
+}
+
+func given(a *spec.Attribute) string {
+	switch {
+	case a.Required:
+		return "required"
+	case a.Optional && a.Computed:
+		return "optional, else computed"
+	case a.Optional:
+		return "optional"
+	}
+	return "computed"
+}
+
+func onChange(a *spec.Attribute) string {
+	switch {
+	case !a.Required && !a.Optional:
+		return ""
+	case a.OnChange == spec.OnOperation:
+		return a.Operation
+	}
+	return string(a.OnChange)
+}
+
+// cannot lists in plain words what the API does not offer for a kind.
+func cannot(k *spec.Kind) []string {
+	noun := strings.ReplaceAll(k.Name, "_", " ")
+	out := []string{}
+	switch {
+	case !k.Can(spec.OpList) && !k.Can(spec.OpRead):
+		out = append(out, fmt.Sprintf("be listed or read: what befalls a %s at the provider cannot be seen", noun))
+	case !k.Can(spec.OpList):
+		out = append(out, fmt.Sprintf("be listed: a %s that is unmanaged cannot be seen", noun))
+	}
+	if !k.Can(spec.OpDelete) {
+		out = append(out, fmt.Sprintf("be deleted: destroying a %s leaves it behind", noun))
+	}
+	var fixed, blind []string
+	for _, a := range k.Attributes {
+		if !a.Required && !a.Optional {
+			continue
+		}
+		switch {
+		case a.OnChange == spec.OnReplace, a.OnChange == spec.OnError:
+			fixed = append(fixed, a.Name)
+		case a.OnChange == spec.OnNextCreate:
+			out = append(out, fmt.Sprintf("change %s: it takes effect on new objects only", a.Name))
+		case a.OnlyFromUnset:
+			out = append(out, fmt.Sprintf("change %s once it is set", a.Name))
+		}
+		if a.Unreadable && k.Can(spec.OpList) {
+			blind = append(blind, a.Name)
+		}
+	}
+	if len(fixed) > 0 {
+		how := "a change replaces the object"
+		if !k.Can(spec.OpDelete) {
+			how = "a change needs a new object, and the old one stays"
+		}
+		out = append(out, fmt.Sprintf("change %s: %s", strings.Join(fixed, ", "), how))
+	}
+	if len(blind) > 0 {
+		out = append(out, fmt.Sprintf("tell %s: drift of it cannot be seen", strings.Join(blind, ", ")))
+	}
+	return out
+}
+
+func (d providerDocument) write(w io.Writer, o render.Options) {
+	s := render.Style{Color: o.Color}
+	fmt.Fprintf(w, "%s (%s)\n%s\nToken from %s; %s overrides the address.\n", s.Bold(d.Title), d.Name, d.BaseURL, d.TokenEnv, d.URLEnv)
+	for _, k := range d.Kinds {
+		fmt.Fprintf(w, "\n%s", s.Bold(k.Name))
+		if k.Description != "" {
+			fmt.Fprintf(w, ": %s", k.Description)
+		}
+		fmt.Fprintf(w, "\n  recognised by %s\n\n", strings.Join(k.Identity, ", "))
+		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
+		t.Indent = "  "
+		for _, a := range k.Attributes {
+			readable := "yes"
+			if !a.Readable {
+				readable = "no"
+			}
+			t.Row(a.Name, a.Type, a.Given, a.OnChange, readable)
+		}
+		_ = t.Write(w, o)
+		fmt.Fprintln(w)
+		t = render.NewTable("OPERATION", "REQUEST", "FROM", "COUNTS AS")
+		t.Indent = "  "
+		for _, op := range k.Operations {
+			from := "documented"
+			if !op.Documented {
+				from = "inferred, " + op.Place
+			}
+			t.Row(op.Name, op.Request, from, op.RateLimit)
+		}
+		_ = t.Write(w, o)
+		if len(k.Cannot) > 0 {
+			fmt.Fprintf(w, "\n  The API cannot\n")
+			for _, c := range k.Cannot {
+				fmt.Fprintf(w, "  - %s\n", c)
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+type resolveOptions struct {
+	vars   variableFlags
+	id     string
+	retry  bool
+	forget bool
+}
+
+func (a *app) resolveCommand() *cobra.Command {
+	var o resolveOptions
+	c := &cobra.Command{
+		Use: "resolve ADDRESS", Short: "Answer what a request without an answer has done", Args: cobra.ExactArgs(1),
+		Long: `When the answer to a request was lost and the API offers no way to look, only you can tell what it did. Look at the
+provider's own pages, and answer with one of:
+
+  --id ID     it was carried out, and this is the object
+  --retry     it was not carried out: the next apply sends it again
+  --forget    leave the matter: the intent is dropped, and what was recorded of the resource with it`,
+		Example: "  vpsync resolve alert_rule.cpu --id alr_1234567890\n  vpsync resolve alert_rule.cpu --retry",
+		RunE:    func(c *cobra.Command, args []string) error { return a.resolve(c.Context(), o, args[0]) },
+	}
+	o.vars.register(c)
+	c.Flags().StringVar(&o.id, "id", "", "the object's `id`")
+	c.Flags().BoolVar(&o.retry, "retry", false, "it was not carried out: send it again")
+	c.Flags().BoolVar(&o.forget, "forget", false, "drop the matter")
+	c.MarkFlagsMutuallyExclusive("id", "retry", "forget")
+	c.MarkFlagsOneRequired("id", "retry", "forget")
+	return c
+}
+
+func (a *app) resolve(ctx context.Context, o resolveOptions, address string) error {
+	at, err := spec.ParseAddress(address)
+	if err != nil {
+		return err
+	}
+	if o.id == "" && !o.retry && !o.forget {
+		return errors.New("--id takes the id of an object")
+	}
+	return a.withRunner(ctx, o.vars, "resolve", nil, func(r *apply.Runner) error {
+		if err := r.Resolve(ctx, at, apply.Answer{ID: o.id, Retry: o.retry, Forget: o.forget}); err != nil {
+			return err
+		}
+		text := "%s is bound to " + render.Escape(o.id) + "."
+		switch {
+		case o.retry:
+			text = "%s was not carried out; the next apply sends it again."
+		case o.forget:
+			text = "What was open about %s is dropped."
+		}
+		_, err := fmt.Fprintf(a.out, text+"\n", render.Escape(at.String()))
+		return err
+	})
+}

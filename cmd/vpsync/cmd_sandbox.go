@@ -1,0 +1,395 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/sandbox"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// sandboxOptions say which emulated account is meant.
+type sandboxOptions struct {
+	account  string
+	provider string
+}
+
+func (a *app) sandboxCommand() *cobra.Command {
+	var o sandboxOptions
+	c := &cobra.Command{Use: "sandbox", Short: "The emulated account: see and change objects behind vpsync's back",
+		Long: `The emulated account that --sandbox works on is kept in .vpsync/sandbox of the stack's folder. These commands look at
+it and change it directly, as somebody at the provider would.`}
+	flags := c.PersistentFlags()
+	flags.StringVar(&o.account, "account", "", "the account, where the stack has several")
+	flags.StringVar(&o.provider, "provider", "", "the provider, where the folder holds no stack (default servosphere)")
+	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
+		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return a.sandboxReset(o) }},
+		&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist", Args: cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxList(o, args) }},
+		&cobra.Command{Use: "create KIND ATTR=VALUE...", Short: "Make an object", Args: cobra.MinimumNArgs(1),
+			Example: "  vpsync sandbox create network name=legacy cidr=10.9.0.0/24",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxCreate(o, args[0], args[1:]) }},
+		&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object", Args: cobra.MinimumNArgs(3),
+			Example: "  vpsync sandbox set firewall_rule fw_1000000001 source=0.0.0.0/0",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxSet(o, args[0], args[1], args[2:]) }},
+		&cobra.Command{Use: "delete KIND ID", Short: "Delete an object", Args: cobra.ExactArgs(2),
+			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxDelete(o, args[0], args[1]) }},
+	)
+	return c
+}
+
+// emulated finds the account and the definition that are meant.
+func (a *app) emulated(o sandboxOptions) (string, *providers.Definition, error) {
+	if o.provider == "" {
+		if stack, _ := spec.Load(a.dir); stack != nil && len(stack.Providers) > 0 {
+			var accounts []string
+			for _, block := range stack.Providers {
+				accounts = append(accounts, block.Account())
+				if o.account == block.Account() || o.account == "" && len(stack.Providers) == 1 {
+					def, err := a.definition(block)
+					return block.Account(), def, err
+				}
+			}
+			return "", nil, fmt.Errorf("the stack has the accounts %s: name one with --account", strings.Join(accounts, ", "))
+		}
+		o.provider = "servosphere"
+	}
+	if o.account == "" {
+		o.account = o.provider
+	}
+	def, err := embeddedDefinition(o.provider)
+	return o.account, def, err
+}
+
+func (a *app) withSandbox(o sandboxOptions, do func(*sandbox.Sandbox, *providers.Definition) error) (err error) {
+	account, def, err := a.emulated(o)
+	if err != nil {
+		return err
+	}
+	s, err := a.openSandbox(account, def, sandboxProvisioning, sandboxToken)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return do(s, def)
+}
+
+func (a *app) sandboxReset(o sandboxOptions) error {
+	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
+		if err := s.Reset(); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(a.dir, ".vpsync", "sandbox", "state.db")); err == nil {
+			fmt.Fprintln(a.errs, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.")
+		}
+		_, err := fmt.Fprintln(a.out, "The sandbox is empty.")
+		return err
+	})
+}
+
+type objectDocument struct {
+	Kind   string                     `json:"kind"`
+	ID     string                     `json:"id"`
+	Values map[string]json.RawMessage `json:"values"`
+}
+
+func newObjectDocument(o spec.Object) objectDocument {
+	return objectDocument{Kind: o.Kind, ID: o.ID, Values: render.ValuesJSON(o.Values)}
+}
+
+func (a *app) sandboxList(o sandboxOptions, args []string) error {
+	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
+		kind := ""
+		if len(args) > 0 {
+			kind = args[0]
+		}
+		objects, err := s.Objects(kind)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			docs := []objectDocument{}
+			for _, o := range objects {
+				docs = append(docs, newObjectDocument(o))
+			}
+			return a.printJSON(struct {
+				FormatVersion string           `json:"format_version"`
+				Objects       []objectDocument `json:"objects"`
+			}{"1.0", docs})
+		}
+		for _, o := range objects {
+			a.writeObject(o)
+		}
+		return nil
+	})
+}
+
+func (a *app) writeObject(o spec.Object) {
+	var parts []string
+	for name := range keysSorted(o.Values) {
+		if v := o.Values[name]; !v.IsNull() {
+			parts = append(parts, name+"="+render.Value(v))
+		}
+	}
+	fmt.Fprintf(a.out, "%s %s  %s\n", render.Escape(o.Kind), render.Escape(o.ID), strings.Join(parts, " "))
+}
+
+// assignments reads ATTR=VALUE words in the types of the kind. A value is plain text for a string, else HCL; null unsets.
+func assignments(def *providers.Definition, kind string, words []string) (spec.Values, error) {
+	k := def.Schema.Kinds[kind]
+	if k == nil {
+		var kinds []string
+		for name := range keysSorted(def.Schema.Kinds) {
+			kinds = append(kinds, name)
+		}
+		return nil, &remedyError{summary: "No such kind", detail: fmt.Sprintf("%s has %s, and no %q.", def.Title, strings.Join(kinds, ", "), kind)}
+	}
+	out := spec.Values{}
+	for _, word := range words {
+		name, text, ok := strings.Cut(word, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q is not ATTR=VALUE", word)
+		}
+		at := k.Attribute(name)
+		if at == nil {
+			var names []string
+			for _, other := range k.Attributes {
+				names = append(names, other.Name)
+			}
+			e := &remedyError{summary: "No such attribute", detail: fmt.Sprintf("A %s has no %q.", kind, name)}
+			if near := spec.Nearest(name, names); near != "" {
+				e.detail += fmt.Sprintf(" Did you mean %q?", near)
+			}
+			return nil, e
+		}
+		v, err := valueOf(at, text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+func valueOf(at *spec.Attribute, text string) (cty.Value, error) {
+	if text == "null" {
+		return cty.NullVal(at.Type), nil
+	}
+	if at.Type == cty.String {
+		return cty.StringVal(strings.Trim(text, `"`)), nil
+	}
+	if refused := spec.Guard([]byte(text), "value"); len(refused) > 0 {
+		return cty.NilVal, refused
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(text), "value", hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.NilVal, errors.New(diags[0].Summary)
+	}
+	v, diags := expr.Value(nil)
+	if diags.HasErrors() {
+		return cty.NilVal, errors.New(diags[0].Summary)
+	}
+	return convert.Convert(v, at.Type)
+}
+
+func (a *app) sandboxCreate(o sandboxOptions, kind string, words []string) error {
+	return a.withSandbox(o, func(s *sandbox.Sandbox, def *providers.Definition) error {
+		v, err := assignments(def, kind, words)
+		if err != nil {
+			return err
+		}
+		made, err := s.Create(kind, v)
+		if err != nil {
+			return err
+		}
+		return a.showObject(made)
+	})
+}
+
+func (a *app) sandboxSet(o sandboxOptions, kind, id string, words []string) error {
+	return a.withSandbox(o, func(s *sandbox.Sandbox, def *providers.Definition) error {
+		v, err := assignments(def, kind, words)
+		if err != nil {
+			return err
+		}
+		changed, err := s.Set(kind, id, v)
+		if err != nil {
+			return err
+		}
+		return a.showObject(changed)
+	})
+}
+
+func (a *app) showObject(o spec.Object) error {
+	if a.json {
+		return a.printJSON(newObjectDocument(o))
+	}
+	a.writeObject(o)
+	return nil
+}
+
+func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
+	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
+		if err := s.Delete(kind, id); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.out, "%s %s is gone.\n", render.Escape(kind), render.Escape(id))
+		return err
+	})
+}
+
+func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
+	var clearIt bool
+	c := &cobra.Command{Use: "log", Short: "Show every request that arrived", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
+				if clearIt {
+					return s.ClearLog()
+				}
+				return a.writeLog(s)
+			})
+		}}
+	c.Flags().BoolVar(&clearIt, "clear", false, "forget the requests so far")
+	return c
+}
+
+func (a *app) writeLog(s *sandbox.Sandbox) error {
+	log, err := s.Log()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(struct {
+			FormatVersion string             `json:"format_version"`
+			Requests      []sandbox.LogEntry `json:"requests"`
+		}{"1.0", append([]sandbox.LogEntry{}, log...)})
+	}
+	for _, e := range log {
+		status := fmt.Sprint(e.Status)
+		if e.Status == 0 {
+			status = "no answer"
+		}
+		line := fmt.Sprintf("%s  %s %s: %s", e.Time.UTC().Format("15:04:05.000"), e.Method, render.Escape(e.Path), status)
+		if e.Fault != "" {
+			line += fmt.Sprintf(" (fault %s)", e.Fault)
+		}
+		fmt.Fprintln(a.out, line)
+	}
+	return nil
+}
+
+func (a *app) sandboxFaultCommand(o *sandboxOptions) *cobra.Command {
+	var f sandbox.Fault
+	var clearThem bool
+	c := &cobra.Command{
+		Use: "fault [REQUEST] [WHAT]", Short: "Make requests go wrong", Args: cobra.MaximumNArgs(2),
+		Long: `Arms a fault: the next request that fits goes wrong. REQUEST is a method and a path such as "POST /servers" or
+"DELETE /servers/{id}"; WHAT is one of
+
+  status          answers --status, does nothing
+  close-before    closes the connection, does nothing
+  close-after     does the work, closes without an answer
+  hang            does nothing and does not answer
+  truncate        does the work, answers half
+  html            answers 200 and a page of HTML, does nothing
+  lag             lists show the account as it was --for ago
+
+Without arguments it lists what is armed.`,
+		Example: "  vpsync sandbox fault 'POST /servers' close-after\n  vpsync sandbox fault 'GET /servers' status --status 503 --times 3\n  vpsync sandbox fault --clear",
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error { return a.fault(s, f, clearThem, args) })
+		},
+	}
+	c.Flags().IntVar(&f.Nth, "nth", 1, "the first fitting request that it hits, from now")
+	c.Flags().IntVar(&f.Times, "times", 1, "how many it hits; -1 is all")
+	c.Flags().IntVar(&f.Status, "status", 503, "the status of the fault status")
+	c.Flags().StringVar(&f.Body, "body", "", "the body of the fault status (default: the vendor's error)")
+	c.Flags().DurationVar(&f.For, "for", 0, "how long the faults hang and lag last; hang without it never ends")
+	c.Flags().BoolVar(&clearThem, "clear", false, "disarm all")
+	return c
+}
+
+func (a *app) fault(s *sandbox.Sandbox, f sandbox.Fault, clearThem bool, args []string) error {
+	switch {
+	case clearThem:
+		return s.ClearFaults()
+	case len(args) == 2:
+		f.Request, f.Do = args[0], sandbox.FaultKind(args[1])
+		if f.Do != sandbox.FaultStatus {
+			f.Status = 0
+		}
+		return s.AddFault(f)
+	case len(args) == 1:
+		return errors.New("a fault takes a request and what goes wrong with it: see vpsync sandbox fault --help")
+	}
+	faults, err := s.Faults()
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		fmt.Fprintf(a.out, "%s  %s\n", f.Do, render.Escape(f.Request))
+	}
+	return nil
+}
+
+func (a *app) sandboxServeCommand(o *sandboxOptions) *cobra.Command {
+	var addr string
+	var provisioning time.Duration
+	c := &cobra.Command{
+		Use: "serve", Short: "Offer the emulated account over HTTP", Args: cobra.NoArgs,
+		Long:    "Serves the emulated account until it is interrupted, and prints the environment that makes vpsync talk to it.",
+		Example: "  vpsync sandbox serve --addr 127.0.0.1:8080",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), *o, addr, provisioning) },
+	}
+	c.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "the `address` to listen on; port 0 picks one")
+	c.Flags().DurationVar(&provisioning, "provisioning", 2*time.Second, "how long a new server takes to be ready")
+	return c
+}
+
+func (a *app) serve(ctx context.Context, o sandboxOptions, addr string, provisioning time.Duration) (err error) {
+	account, def, err := a.emulated(o)
+	if err != nil {
+		return err
+	}
+	token := "sandbox-" + newID()
+	s, err := a.openSandbox(account, def, provisioning, token)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	if host, _, _ := net.SplitHostPort(listener.Addr().String()); !slices.Contains([]string{"127.0.0.1", "::1"}, host) {
+		fmt.Fprintln(a.errs, "This sandbox can be reached from other machines.")
+	}
+	fmt.Fprintf(a.out, "export %s=http://%s\nexport %s=%s\n", def.URLEnv, listener.Addr(), def.Auth.TokenEnv, token)
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stopped <- server.Close()
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}

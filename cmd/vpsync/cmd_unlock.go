@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/state/sqlite"
+)
+
+func (a *app) unlockCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "unlock ID", Short: "Break the lock of a run that hangs", Args: cobra.ExactArgs(1),
+		Long: `Breaks the lock with this id, which the message of a locked state names. A run that died needs none of this: the
+operating system frees its lock. A holder that still lives sends nothing more once it notices, and the next run
+waits until what it had sent has arrived.`,
+		Example: "  vpsync unlock 3f1c0a9be4d27c55",
+		RunE:    func(c *cobra.Command, args []string) error { return a.unlock(c.Context(), args[0]) },
+	}
+}
+
+func (a *app) unlock(ctx context.Context, id string) (err error) {
+	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := store.Unlock(ctx, id); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "The lock %s is broken.\n", render.Escape(id))
+	return err
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// The exit codes. exitNeedsAnswer wins over exitIncomplete.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitChanges     = 2
+	exitIncomplete  = 3
+	exitLocked      = 4
+	exitInterrupted = 130
+)
+
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "done; nothing to do"},
+	{exitFailed, "failed, and nothing was changed"},
+	{exitChanges, "changes or drift present (plan --detailed-exitcode, drift)"},
+	{exitIncomplete, "something was changed, but not everything, or not converged"},
+	{exitLocked, "locked by another run"},
+	{exitNeedsAnswer, "needs an answer from the operator"},
+	{exitInterrupted, "interrupted before anything was changed"},
+}
+
+func exitCodeHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// exitError ends a command with a code of its own. Where shown is set, everything has been said already.
+type exitError struct {
+	code  int
+	shown bool
+	err   error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exitWith ends a command whose output is complete.
+func exitWith(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &exitError{code: code, shown: true}
+}
+
+// exitCodeOf is the one place where kinds of errors become codes.
+func exitCodeOf(err error) int {
+	var own *exitError
+	var locked *state.LockedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &locked):
+		return exitLocked
+	case errors.Is(err, state.ErrLockLost):
+		return exitIncomplete
+	}
+	return exitFailed
+}
+
+// show prints an error with all that is known of it: places, the vendor's words, a remedy.
+func (a *app) show(err error) {
+	var diags spec.Diagnostics
+	if !errors.As(err, &diags) {
+		diags = spec.Diagnostics{describe(err)}
+	}
+	if a.json {
+		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
+			_, _ = a.out.Write(text)
+			return
+		}
+	}
+	_ = render.Diagnostics(a.errs, diags, a.errOptions())
+}
+
+// describe gives an error a summary and a remedy where its kind is known.
+func describe(err error) spec.Diagnostic {
+	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "vpsync failed", Detail: sentenceOf(err.Error())}
+	var (
+		locked   *state.LockedError
+		damaged  *state.DamagedError
+		endpoint *apply.EndpointError
+		request  *providers.Error
+		imported *apply.ImportError
+		resolved *apply.ResolveError
+		own      *remedyError
+	)
+	switch {
+	case errors.As(err, &own):
+		d.Summary, d.Detail, d.Remedy, d.Range = own.summary, own.detail, own.remedy, own.at
+	case errors.As(err, &locked):
+		d.Summary = "The state is locked"
+		if locked.Owner.ID != "" {
+			d.Remedy = "vpsync unlock " + locked.Owner.ID + "    # only if that run is dead for certain"
+		}
+	case errors.As(err, &damaged):
+		d.Summary = "The state is damaged"
+		d.Detail = sentenceOf(fmt.Sprintf("%s: %s", damaged.Path, damaged.Problem)) + " Nothing was sent."
+		d.Remedy = damaged.Remedy
+	case errors.As(err, &endpoint):
+		d.Summary = "The state belongs to another endpoint"
+	case errors.As(err, &imported):
+		d.Summary, d.Remedy = "Nothing was imported", imported.Remedy
+	case errors.As(err, &resolved):
+		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
+	case errors.As(err, &request):
+		d.Summary = "A request failed"
+		switch request.Status {
+		case 401, 403:
+			d.Summary = "The API does not accept the token"
+			d.Remedy = "check the value of the token's variable, and that the key still exists at the provider"
+		case 402:
+			d.Summary = "The account has not enough credit"
+		case 429:
+			d.Summary = "The API's rate limit is used up"
+		}
+	case errors.Is(err, state.ErrLockLost):
+		d.Summary = "The lock was broken by somebody else"
+	}
+	return d
+}
+
+// remedyError is an error of this package's own, whole.
+type remedyError struct {
+	summary, detail, remedy string
+	at                      *spec.Range
+}
+
+func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
+
+func sentenceOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.ContainsAny(text[len(text)-1:], ".!?:)") {
+		return text
+	}
+	return text + "."
+}

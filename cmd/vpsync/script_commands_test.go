@@ -1,0 +1,419 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptCommands are what a script in testdata/script may use besides testscript's own commands; the README there
+// describes them. All of them look at the account from outside: they ask the sandbox, never vpsync's own words.
+func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"vpsync":          func(ts *testscript.TestScript, _ bool, args []string) { expectExit(ts, 0, "vpsync", args) },
+		"exits":           cmdExits,
+		"quickstart":      cmdQuickstart,
+		"replace":         cmdReplace,
+		"json":            cmdJSON,
+		"id":              cmdID,
+		"objects":         cmdObjects,
+		"requests":        cmdRequests,
+		"arrives":         cmdArrives,
+		"lost":            cmdLost,
+		"twice":           cmdTwice,
+		"flip":            cmdFlip,
+		"kill-each-point": cmdKillEachPoint,
+		"serve":           cmdServe,
+		"seed":            cmdSeed,
+	}
+}
+
+// expectExit runs a program and insists on its exit code. stdout and stderr match what it printed.
+func expectExit(ts *testscript.TestScript, want int, program string, args []string) {
+	got := exitCode(ts, ts.Exec(program, args...))
+	if got != want {
+		ts.Fatalf("%s %s: exit code %d, want %d\n%s\n%s", program, strings.Join(args, " "), got, want,
+			ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+func exitCode(ts *testscript.TestScript, err error) int {
+	if err == nil {
+		return 0
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		ts.Fatalf("cannot run: %v", err)
+	}
+	return exit.ExitCode()
+}
+
+func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	expectExit(ts, code, args[1], args[2:])
+}
+
+func cmdQuickstart(ts *testscript.TestScript, _ bool, args []string) {
+	dir := "."
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	from, to := ts.Getenv("QUICKSTART"), ts.MkAbs(dir)
+	ts.Check(filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == ".vpsync" {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), data, 0o644)
+	}))
+}
+
+func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	file := ts.MkAbs(args[2])
+	before := ts.ReadFile(file)
+	if !strings.Contains(before, args[0]) {
+		ts.Fatalf("%s holds no %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(file, []byte(strings.ReplaceAll(before, args[0], args[1])), 0o644))
+}
+
+// cmdJSON compares the value at a dotted path of the JSON printed last.
+func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: json PATH WANT")
+	}
+	path, count := args[0], false
+	if inner, ok := strings.CutPrefix(path, "len("); ok {
+		path, count = strings.TrimSuffix(inner, ")"), true
+	}
+	var value any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &value))
+	for _, step := range strings.Split(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(v) {
+				ts.Fatalf("%s: no element %s in a list of %d", args[0], step, len(v))
+			}
+			value = v[i]
+		default:
+			ts.Fatalf("%s: %s is not in %v", args[0], step, value)
+		}
+	}
+	got := fmt.Sprint(value)
+	if count {
+		list, _ := value.([]any)
+		got = strconv.Itoa(len(list))
+	}
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// sandboxObject is an object as `vpsync sandbox list --json` prints it.
+type sandboxObject struct {
+	Kind   string         `json:"kind"`
+	ID     string         `json:"id"`
+	Values map[string]any `json:"values"`
+}
+
+// ask runs vpsync for a command's own purposes and answers with what it printed, leaving the script's stdout alone.
+func ask(ts *testscript.TestScript, args ...string) []byte {
+	program, err := lookPath(ts, "vpsync")
+	ts.Check(err)
+	cmd := exec.Command(program, args...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = scriptEnviron(ts)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		ts.Fatalf("vpsync %s: %v\n%s", strings.Join(args, " "), err, exit.Stderr)
+	}
+	ts.Check(err)
+	return out
+}
+
+func lookPath(ts *testscript.TestScript, program string) (string, error) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, program)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in the script's PATH", program)
+}
+
+// passedOn are the variables of a script's environment that vpsync looks at.
+var passedOn = []string{
+	"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "GORACE", "GOCOVERDIR",
+	"SERVOSPHERE_API_KEY", "SERVOSPHERE_API_URL", "VPSYNC_STATE_KEY", "VPSYNC_GRACE",
+}
+
+func scriptEnviron(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range passedOn {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+func sandboxObjects(ts *testscript.TestScript, kind string) []sandboxObject {
+	args := []string{"sandbox", "list", "--json"}
+	if kind != "" {
+		args = append(args, kind)
+	}
+	var doc struct {
+		Objects []sandboxObject `json:"objects"`
+	}
+	ts.Check(json.Unmarshal(ask(ts, args...), &doc))
+	return doc.Objects
+}
+
+func cmdID(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: id VAR KIND NAME")
+	}
+	id := ""
+	for _, o := range sandboxObjects(ts, args[1]) {
+		if o.Values["name"] == args[2] {
+			id = o.ID // the last one wins: objects are listed in the order of their creation
+		}
+	}
+	if id == "" {
+		ts.Fatalf("the sandbox holds no %s named %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], id)
+}
+
+func cmdObjects(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: objects KIND N")
+	}
+	objects := sandboxObjects(ts, args[0])
+	if got := strconv.Itoa(len(objects)); got != args[1] {
+		ts.Fatalf("the sandbox holds %s objects of kind %s, want %s: %v", got, args[0], args[1], objects)
+	}
+}
+
+// sandboxRequest is a request as `vpsync sandbox log --json` prints it.
+type sandboxRequest struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+}
+
+func sandboxLog(ts *testscript.TestScript) []sandboxRequest {
+	var doc struct {
+		Requests []sandboxRequest `json:"requests"`
+	}
+	ts.Check(json.Unmarshal(ask(ts, "sandbox", "log", "--json"), &doc))
+	return doc.Requests
+}
+
+// cmdArrives asks for the sandbox's log until it holds the request; each look starts a process, so it does not spin.
+func cmdArrives(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: arrives METHOD PATH")
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		for _, r := range sandboxLog(ts) {
+			if r.Method == args[0] && strings.HasSuffix(r.Path, args[1]) {
+				return
+			}
+		}
+	}
+	ts.Fatalf("no %s %s arrived within 30 s", args[0], args[1])
+}
+
+// cmdRequests counts what arrived at the sandbox, from the sandbox's own log.
+func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 1 && args[0] == "clear" {
+		ask(ts, "sandbox", "log", "--clear")
+		return
+	}
+	if len(args) != 2 {
+		ts.Fatalf("usage: requests METHOD N | requests clear")
+	}
+	n := 0
+	var seen []string
+	for _, r := range sandboxLog(ts) {
+		if args[0] == "*" || r.Method == args[0] {
+			n++
+			seen = append(seen, r.Method+" "+r.Path)
+		}
+	}
+	if strconv.Itoa(n) != args[1] {
+		ts.Fatalf("%d requests with method %s, want %s:\n%s", n, args[0], args[1], strings.Join(seen, "\n"))
+	}
+}
+
+// cmdLost fails when an object exists that the state knows neither as a resource nor as a leftover.
+func cmdLost(ts *testscript.TestScript, _ bool, _ []string) {
+	known := string(ask(ts, stateArgs(ts, "show", "--json")...)) + string(ask(ts, stateArgs(ts, "state", "leftovers", "--json")...))
+	for _, o := range sandboxObjects(ts, "") {
+		if !strings.Contains(known, `"`+o.ID+`"`) {
+			ts.Fatalf("%s %s (%v) has no owner", o.Kind, o.ID, o.Values["name"])
+		}
+	}
+}
+
+// cmdTwice fails when two objects of one kind and name exist of which none is a leftover.
+func cmdTwice(ts *testscript.TestScript, _ bool, _ []string) {
+	leftovers := string(ask(ts, stateArgs(ts, "state", "leftovers", "--json")...))
+	seen := map[string]string{}
+	for _, o := range sandboxObjects(ts, "") {
+		if strings.Contains(leftovers, `"`+o.ID+`"`) {
+			continue
+		}
+		key := fmt.Sprint(o.Kind, " ", o.Values["name"])
+		if first, ok := seen[key]; ok {
+			ts.Fatalf("%s exists twice: %s and %s", key, first, o.ID)
+		}
+		seen[key] = o.ID
+	}
+}
+
+// stateArgs adds --sandbox where the script works on the embedded one.
+func stateArgs(ts *testscript.TestScript, args ...string) []string {
+	if ts.Getenv("SERVOSPHERE_API_URL") == "" {
+		args = append(args, "--sandbox")
+	}
+	return args
+}
+
+// cmdFlip changes one bit of each place where TEXT stands in a file.
+func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: flip FILE TEXT")
+	}
+	file := ts.MkAbs(args[0])
+	data, err := os.ReadFile(file)
+	ts.Check(err)
+	places := regexp.MustCompile(regexp.QuoteMeta(args[1])).FindAllIndex(data, -1)
+	if len(places) == 0 {
+		ts.Fatalf("%s holds no %q", args[0], args[1])
+	}
+	for _, p := range places {
+		data[p[0]] ^= 1
+	}
+	ts.Check(os.WriteFile(file, data, 0o600))
+}
+
+// cmdKillEachPoint runs a command again and again, each time in a new account and killed at the next point. After each
+// kill it applies until nothing is asked, and looks for what was lost or made twice. It ends with the run that was
+// not killed, and insists that there were points at all.
+func cmdKillEachPoint(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: kill-each-point VAR ARG...")
+	}
+	var points []string
+	for n := 1; ; n++ {
+		ts.Check(os.RemoveAll(ts.MkAbs(".vpsync")))
+		ts.Setenv("VPSYNC_TEST_KILL_AT", strconv.Itoa(n))
+		err := ts.Exec("vpsync", args[1:]...)
+		ts.Setenv("VPSYNC_TEST_KILL_AT", "")
+		point := killedAt(ts.ReadFile("stderr"))
+		if point == "" {
+			if code := exitCode(ts, err); code != 0 {
+				ts.Fatalf("the run that was not killed ended with %d\n%s", code, ts.ReadFile("stderr"))
+			}
+			break
+		}
+		points = append(points, point)
+		converge(ts, fmt.Sprintf("killed at point %d (%s)", n, point))
+	}
+	if len(points) < 10 {
+		ts.Fatalf("only %d points were visited: %v", len(points), points)
+	}
+	ts.Logf("killed at %d points: %s", len(points), strings.Join(points, " "))
+	ts.Setenv(args[0], strconv.Itoa(len(points)))
+}
+
+// killedAt is the name of the point at which the last run was killed, or empty.
+func killedAt(stderr string) string {
+	_, after, ok := strings.Cut(stderr, "killed at ")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(after, "\n")
+	return name
+}
+
+// converge applies until the account equals the configuration, answering the questions about kinds that the API cannot
+// list as an operator would: by looking into the account.
+func converge(ts *testscript.TestScript, when string) {
+	for range 3 {
+		code := exitCode(ts, ts.Exec("vpsync", "apply", "--sandbox", "--auto-approve"))
+		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		switch code {
+		case 0:
+			cmdLost(ts, false, nil)
+			cmdTwice(ts, false, nil)
+			if code := exitCode(ts, ts.Exec("vpsync", "plan", "--sandbox", "--detailed-exitcode")); code != 0 {
+				ts.Fatalf("%s: the second plan is not empty\n%s", when, ts.ReadFile("stdout"))
+			}
+			return
+		case 5:
+			answerQuestions(ts, when, out)
+		default:
+			ts.Fatalf("%s: apply ended with %d\n%s", when, code, out)
+		}
+	}
+	ts.Fatalf("%s: three applies did not converge", when)
+}
+
+var askedAddress = regexp.MustCompile(`vpsync resolve (\S+) --id`)
+
+func answerQuestions(ts *testscript.TestScript, when, out string) {
+	asked := askedAddress.FindAllStringSubmatch(out, -1)
+	if len(asked) == 0 {
+		ts.Fatalf("%s: exit code 5 without a question\n%s", when, out)
+	}
+	for _, a := range asked {
+		kind, name, _ := strings.Cut(strings.Trim(a[1], `'"`), ".")
+		answer := []string{"resolve", a[1], "--retry", "--sandbox"}
+		for _, o := range sandboxObjects(ts, kind) {
+			if o.Values["name"] == name {
+				answer = []string{"resolve", a[1], "--id", o.ID, "--sandbox"}
+			}
+		}
+		if code := exitCode(ts, ts.Exec("vpsync", answer...)); code != 0 {
+			ts.Fatalf("%s: vpsync %s ended with %d\n%s", when, strings.Join(answer, " "), code, ts.ReadFile("stderr"))
+		}
+	}
+}

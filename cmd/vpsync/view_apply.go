@@ -1,0 +1,48 @@
+package main
+
+import (
+	"io"
+
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+)
+
+// applyView shows a run while it happens and its result when it is over. Calls come one at a time.
+type applyView interface {
+	// Event shows what happened.
+	Event(apply.Event)
+	// Result shows how the run ended; exit is the code that the process will end with.
+	Result(r *apply.Result, exit int)
+	// Close stops showing and leaves the terminal as it was. It may be called twice, and without Result.
+	Close()
+}
+
+// viewMode is how a run is shown.
+type viewMode int
+
+const (
+	viewPlain viewMode = iota // a line for what begins and what ends: logs, pipes
+	viewLive                  // what runs is redrawn in place: terminals
+	viewJSON                  // a JSON object a line: programs
+)
+
+// newApplyView is newRunView for the command apply.
+func newApplyView(mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
+	return newRunView("Apply", mode, out, errs, width, color)
+}
+
+// newRunView returns the view for a mode; verb begins the last line ("Destroy complete: …"). Results go to out, progress to errs (with viewJSON all goes to out). width
+// is asked again for each frame, since terminals are resized; nil is 80 columns.
+func newRunView(verb string, mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
+	if width == nil {
+		width = func() int { return 80 }
+	}
+	results := resultText{verb: verb, out: out, errs: errs, width: width, color: color}
+	switch mode {
+	case viewJSON:
+		return newJSONView(out)
+	case viewLive:
+		return newLiveView(errs, width, render.Style{Color: color}, results)
+	}
+	return newPlainView(errs, render.Style{Color: color}, results)
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// driftReport is what differs at the provider from what was recorded, taken out of a plan.
+type driftReport struct {
+	changed   []*plan.Change // with the attributes that drifted
+	gone      []*plan.Change
+	plan      *plan.Plan
+	unmanaged bool // whether unmanaged objects count
+}
+
+func newDriftReport(p *plan.Plan, unmanaged bool) driftReport {
+	r := driftReport{plan: p, unmanaged: unmanaged}
+	for _, c := range p.Changes {
+		if c.Cause == plan.CauseGone {
+			r.gone = append(r.gone, c)
+			continue
+		}
+		drifted := *c
+		drifted.Attributes = nil
+		for _, a := range c.Attributes {
+			if a.Cause == plan.CauseDrift || a.Cause == plan.CauseBoth {
+				drifted.Attributes = append(drifted.Attributes, a)
+			}
+		}
+		if len(drifted.Attributes) > 0 {
+			r.changed = append(r.changed, &drifted)
+		}
+	}
+	return r
+}
+
+// found says that there is drift: exit code 2. Leftovers are none, and unmanaged objects only where asked for.
+func (r driftReport) found() bool {
+	return len(r.changed) > 0 || len(r.gone) > 0 || r.unmanaged && len(r.plan.Unmanaged) > 0
+}
+
+// writeDrift writes a drift report as text, and says whether it found any.
+func writeDrift(w io.Writer, p *plan.Plan, unmanaged bool, o render.Options) bool {
+	r := newDriftReport(p, unmanaged)
+	s := render.Style{Color: o.Color}
+	var b strings.Builder
+	r.writeChanged(&b, s)
+	r.writeGone(&b, s)
+	if unmanaged {
+		writeUnmanaged(&b, p, o)
+	}
+	writeLeftovers(&b, p, o)
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString(s.Bold(r.summary()) + "\n")
+	_, _ = io.WriteString(w, b.String())
+	return r.found()
+}
+
+func (r driftReport) summary() string {
+	if !r.found() {
+		s := "No drift: the account is as vpsync left it."
+		if n := len(r.plan.Unmanaged); n > 0 {
+			s += fmt.Sprintf(" %s that nobody declared: vpsync drift --unmanaged", beginning(n))
+		}
+		return s
+	}
+	parts := []string{fmt.Sprintf("%d changed", len(r.changed)), fmt.Sprintf("%d gone", len(r.gone))}
+	if r.unmanaged {
+		parts = append(parts, fmt.Sprintf("%d unmanaged", len(r.plan.Unmanaged)))
+	}
+	return "Drift: " + strings.Join(parts, ", ") + "."
+}
+
+func beginning(n int) string {
+	if n == 1 {
+		return "There is 1 object"
+	}
+	return fmt.Sprintf("There are %d objects", n)
+}
+
+func driftSection(b *strings.Builder, s render.Style, title string) {
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString(s.Bold(title) + "\n")
+}
+
+func (r driftReport) writeChanged(b *strings.Builder, s render.Style) {
+	if len(r.changed) == 0 {
+		return
+	}
+	driftSection(b, s, "Changed at the provider (vpsync apply changes it back):")
+	for _, c := range r.changed {
+		fmt.Fprintf(b, "  %s %s%s\n", s.Yellow("~"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)))
+		for _, a := range c.Attributes {
+			fmt.Fprintf(b, "      %s: is %s, should be %s%s\n", render.Escape(a.Name), s.Red(driftValue(a.Before, a.Sensitive)),
+				s.Green(driftValue(a.After, a.Sensitive)), bothNote(a))
+		}
+	}
+}
+
+func bothNote(a plan.AttributeChange) string {
+	if a.Cause == plan.CauseBoth {
+		return " (changed in the configuration, too)"
+	}
+	return ""
+}
+
+func parens2(id string) string {
+	if id == "" {
+		return ""
+	}
+	return " (" + render.Escape(id) + ")"
+}
+
+func driftValue(v cty.Value, sensitive bool) string {
+	switch {
+	case sensitive:
+		return render.SensitiveValue
+	case v == cty.NilVal, !v.IsMarked() && v.IsNull():
+		return render.NotSet
+	}
+	return render.Value(v)
+}
+
+func (r driftReport) writeGone(b *strings.Builder, s render.Style) {
+	if len(r.gone) == 0 {
+		return
+	}
+	driftSection(b, s, "Gone: deleted at the provider:")
+	for _, c := range r.gone {
+		then := "vpsync apply creates it again"
+		if c.Action == plan.Forget {
+			then = "vpsync apply drops its record"
+		}
+		fmt.Fprintf(b, "  %s %s%s  %s\n", s.Red("-"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)), s.Dim(then))
+	}
+}
+
+func writeUnmanaged(b *strings.Builder, p *plan.Plan, o render.Options) {
+	if len(p.Unmanaged) == 0 {
+		return
+	}
+	driftSection(b, render.Style{Color: o.Color}, "Unmanaged: no block declares them (vpsync import ADDRESS ID takes one):")
+	t := render.NewTable()
+	t.Indent = "  ? "
+	for _, u := range p.Unmanaged {
+		t.Row(u.Kind, u.ID, objectName(u.Values["name"]))
+	}
+	_ = t.Write(b, o)
+}
+
+func writeLeftovers(b *strings.Builder, p *plan.Plan, o render.Options) {
+	if len(p.Leftovers) == 0 {
+		return
+	}
+	driftSection(b, render.Style{Color: o.Color}, "Left behind, since the API cannot delete them (not drift):")
+	t := render.NewTable()
+	t.Indent = "    "
+	for _, l := range p.Leftovers {
+		name := objectName(l.Observed["name"])
+		if name == "" {
+			name = objectName(l.Applied["name"])
+		}
+		t.Row(l.Address.String(), l.ID, name, l.Since.UTC().Format(time.DateOnly))
+	}
+	_ = t.Write(b, o)
+}
+
+// objectName is an object's name, or nothing.
+func objectName(v cty.Value) string {
+	if v == cty.NilVal || v.IsMarked() || !v.IsKnown() || v.IsNull() {
+		return ""
+	}
+	return render.Value(v)
+}
+
+// driftDocument is a drift report for programs.
+type driftDocument struct {
+	FormatVersion string                     `json:"format_version"`
+	VpsyncVersion string                     `json:"vpsync_version,omitempty"`
+	Drift         bool                       `json:"drift"`
+	Changed       []render.ChangeDocument    `json:"changed"`
+	Gone          []render.ChangeDocument    `json:"gone"`
+	Unmanaged     []render.UnmanagedDocument `json:"unmanaged"`
+	Leftovers     []render.LeftoverDocument  `json:"leftovers"`
+}
+
+// writeDriftJSON writes a drift report as one document, and says whether it found any drift. Unmanaged objects are
+// always listed; they count where unmanaged is true.
+func writeDriftJSON(w io.Writer, p *plan.Plan, unmanaged bool, m render.Meta) (bool, error) {
+	r := newDriftReport(p, unmanaged)
+	d := driftDocument{
+		FormatVersion: render.FormatVersion, VpsyncVersion: m.Version, Drift: r.found(),
+		Changed: []render.ChangeDocument{}, Gone: []render.ChangeDocument{},
+		Unmanaged: []render.UnmanagedDocument{}, Leftovers: []render.LeftoverDocument{},
+	}
+	for _, c := range r.changed {
+		d.Changed = append(d.Changed, render.NewChangeDocument(c))
+	}
+	for _, c := range r.gone {
+		d.Gone = append(d.Gone, render.NewChangeDocument(c))
+	}
+	for _, u := range p.Unmanaged {
+		d.Unmanaged = append(d.Unmanaged, render.NewUnmanagedDocument(u))
+	}
+	for _, l := range p.Leftovers {
+		d.Leftovers = append(d.Leftovers, render.NewLeftoverDocument(l))
+	}
+	text, err := render.Encode(d)
+	if err != nil {
+		return d.Drift, err
+	}
+	_, err = w.Write(text)
+	return d.Drift, err
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// resultText writes how a run ended: failures to errs, the rest to out.
+type resultText struct {
+	verb      string // "Apply", "Destroy"
+	out, errs io.Writer
+	width     func() int
+	color     bool
+}
+
+func (t resultText) write(r *apply.Result, exit int) {
+	o := render.Options{Width: t.width(), Color: t.color}
+	t.failures(r, o)
+	t.skipped(r)
+	t.residue(r)
+	t.outputs(r)
+	t.questions(r, o)
+	fmt.Fprintln(t.out, "\n"+t.headline(r, exit))
+}
+
+// headline reads: Apply complete: 3 added, 1 changed, 0 destroyed. 12 requests (8 reads, 4 writes) in 4.2s.
+func (t resultText) headline(r *apply.Result, exit int) string {
+	s := render.Style{Color: t.color}
+	state, paint := "complete", s.Green
+	switch {
+	case r.Interrupted:
+		state, paint = "interrupted", s.Yellow
+	case exit == exitNeedsAnswer:
+		state, paint = "waits for an answer", s.Yellow
+	case len(r.Failures) > 0 || exit == 1:
+		state, paint = "failed", s.Alarm
+		if r.Changed {
+			state = "incomplete"
+		}
+	case exit != 0:
+		state, paint = "incomplete", s.Yellow
+	}
+	return fmt.Sprintf("%s %s. %s (%s, %s) in %s.", paint(t.verb+" "+state+":"), render.Done(r.Counts),
+		render.Plural(r.Reads+r.Writes, "request"), render.Plural(r.Reads, "read"), render.Plural(r.Writes, "write"),
+		render.HumanDuration(r.Duration))
+}
+
+// exitNeedsAnswer is the exit code of a run that needs an answer from the operator.
+const exitNeedsAnswer = 5
+
+func (t resultText) failures(r *apply.Result, o render.Options) {
+	for _, f := range r.Failures {
+		d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "A change failed"}
+		if f.Address != (spec.Address{}) {
+			d.Summary = f.Address.String() + " failed"
+		}
+		if f.Err != nil {
+			d.Detail = f.Err.Error()
+		}
+		fmt.Fprintln(t.errs)
+		_ = render.Diagnostics(t.errs, spec.Diagnostics{d}, o)
+	}
+}
+
+func (t resultText) skipped(r *apply.Result) {
+	if len(r.Skipped) > 0 {
+		fmt.Fprintf(t.errs, "\nNot begun, held back by the above: %s.\n", listAddresses(r.Skipped, 8))
+	}
+}
+
+// residual are the changes that a second plan would still make, and those that the API did not take although it said so.
+func residual(p *plan.Plan) []*plan.Change {
+	if p == nil {
+		return nil
+	}
+	var still []*plan.Change
+	for _, c := range p.Changes {
+		if c.Action != plan.NoOp || c.Cause == plan.CauseUnmet {
+			still = append(still, c)
+		}
+	}
+	return still
+}
+
+// residue says what a second plan would still do; it should be nothing.
+func (t resultText) residue(r *apply.Result) {
+	still := residual(r.Residue)
+	if len(still) == 0 {
+		return
+	}
+	s := render.Style{Color: t.color}
+	fmt.Fprintf(t.out, "\n%s\n", s.Yellow("Not converged: a second plan would still want this."))
+	for i, c := range still {
+		if i == 8 {
+			fmt.Fprintf(t.out, "    … and %d more: vpsync plan\n", len(still)-i)
+			break
+		}
+		sign := render.Symbol(c.Action)
+		if sign == "" {
+			sign = "!"
+		}
+		fmt.Fprintf(t.out, "%3s %s%s\n", sign, render.Escape(c.Address.String()), changedNames(c))
+	}
+}
+
+func changedNames(c *plan.Change) string {
+	var names []string
+	for _, a := range c.Attributes {
+		names = append(names, render.Escape(a.Name))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(names, ", ") + ")"
+}
+
+func (t resultText) outputs(r *apply.Result) {
+	if len(r.Outputs) == 0 {
+		return
+	}
+	fmt.Fprintln(t.out, "\nOutputs:")
+	widest := 0
+	for _, o := range r.Outputs {
+		widest = max(widest, render.Width(render.Escape(o.Name)))
+	}
+	for _, o := range r.Outputs {
+		value := render.Value(o.Value)
+		if o.Sensitive {
+			value = render.SensitiveValue
+		}
+		fmt.Fprintf(t.out, "  %-*s = %s\n", widest, render.Escape(o.Name), value)
+	}
+}
+
+func (t resultText) questions(r *apply.Result, o render.Options) {
+	if len(r.Questions) == 0 {
+		return
+	}
+	s := render.Style{Color: t.color}
+	fmt.Fprintf(t.out, "\n%s\n\n", s.Bold(render.Plural(len(r.Questions), "question")+" for you:"))
+	_ = render.Questions(t.out, r.Questions, o)
+}
+
+// listAddresses joins addresses, counting those beyond the first few.
+func listAddresses(all []spec.Address, most int) string {
+	var names []string
+	for i, a := range all {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(all)-i))
+			break
+		}
+		names = append(names, render.Escape(a.String()))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/vpsync/vpsync/pkg/state/sqlite"
+)
+
+// workspace is a stack with everything that a command needs to work on it.
+type workspace struct {
+	app      *app
+	stack    *spec.Stack
+	request  spec.Request
+	accounts apply.Accounts
+	store    *sqlite.Store
+	lock     state.Lock
+	key      state.Key
+	clock    providers.Clock
+	// view is told of waits for the rate limit, once there is one.
+	waiting func(class string, until time.Time)
+	close   []func() error
+}
+
+// loadStack reads the stack and finds a schema for each of its provider blocks.
+func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[string]*providers.Definition, spec.Diagnostics) {
+	stack, diags := spec.Load(a.dir)
+	if stack == nil {
+		return nil, spec.Request{}, nil, diags
+	}
+	request := spec.Request{Schemas: map[string]*spec.Schema{}}
+	definitions := map[string]*providers.Definition{}
+	for _, block := range stack.Providers {
+		def, err := a.definition(block)
+		if err != nil {
+			d := describe(err)
+			d.Range = &block.Range
+			diags = append(diags, d)
+			continue
+		}
+		definitions[block.Account()] = def
+		request.Schemas[block.Account()] = def.Schema
+	}
+	values, problems := a.variableValues(vars)
+	request.Variables = values
+	return stack, request, definitions, append(diags, problems...)
+}
+
+// open makes a stack ready to work on. A writer takes the lock at once, before anything is read that a plan depends on.
+func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *workspace, err error) {
+	w := &workspace{app: a, clock: providers.RealClock(), accounts: apply.Accounts{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	var definitions map[string]*providers.Definition
+	var diags spec.Diagnostics
+	w.stack, w.request, definitions, diags = a.loadStack(vars)
+	if diags.HasErrors() {
+		if w.stack != nil {
+			// What evaluation finds is worth telling at the same time.
+			diags = append(diags, w.stack.Evaluate(w.request).Diagnostics...)
+			diags.Sort()
+		}
+		return w, diags
+	}
+	if command != "" {
+		if err := w.openForWriting(ctx, command); err != nil {
+			return w, err
+		}
+	} else if w.store, err = sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true}); err != nil {
+		return w, err
+	}
+	w.close = append(w.close, w.store.Close)
+	for _, block := range w.stack.Providers {
+		client, err := w.client(block, definitions[block.Account()])
+		if err != nil {
+			return w, err
+		}
+		w.accounts[block.Account()] = client
+	}
+	return w, nil
+}
+
+func (w *workspace) openForWriting(ctx context.Context, command string) error {
+	var err error
+	if w.store, err = sqlite.Open(ctx, w.app.statePath(), sqlite.Options{}); err != nil {
+		return err
+	}
+	if w.lock, err = w.store.Lock(ctx, w.app.owner(command)); err != nil {
+		return errors.Join(err, w.store.Close())
+	}
+	w.close = append(w.close, w.lock.Release)
+	return nil
+}
+
+// Close gives everything back, the lock first.
+func (w *workspace) Close() error {
+	var err error
+	for _, f := range w.close {
+		err = errors.Join(err, f())
+	}
+	w.close = nil
+	return err
+}
+
+// load reads the state, and the key of its secrets.
+func (w *workspace) load(ctx context.Context) (*state.State, error) {
+	st, err := w.store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.key, err = state.LoadKey(state.KeySource{
+		Given: w.app.env["VPSYNC_STATE_KEY"], Dir: w.app.keyDir(), MayCreate: w.lock != nil && st.SecretKeyID == "",
+	}, st.Lineage)
+	return st, err
+}
+
+// keyDir is vpsync's folder in the user's configuration, or empty where there is none.
+func (a *app) keyDir() string {
+	if dir := a.env["XDG_CONFIG_HOME"]; filepath.IsAbs(dir) {
+		return filepath.Join(dir, "vpsync")
+	}
+	if home := a.env["HOME"]; filepath.IsAbs(home) {
+		return filepath.Join(home, ".config", "vpsync")
+	}
+	if dir := a.env["AppData"]; filepath.IsAbs(dir) {
+		return filepath.Join(dir, "vpsync")
+	}
+	return ""
+}
+
+func (w *workspace) planner(o plan.Options, mode apply.RefreshMode) *apply.Planner {
+	return &apply.Planner{Stack: w.stack, Request: w.request, Accounts: w.accounts, Key: w.key, Options: o, Mode: mode, Clock: w.clock}
+}
+
+// runner carries out plans in this workspace.
+func (w *workspace) runner(p *apply.Planner, command string, parallelism int, grace *time.Duration, emit func(apply.Event)) *apply.Runner {
+	a := w.app
+	o := apply.Options{
+		Parallelism: parallelism, Grace: grace, Clock: w.clock, NewID: newID, Emit: emit,
+		Run: state.Run{ID: newID(), Command: command, Actor: a.actor(), Host: hostname(), Commit: a.env["GITHUB_SHA"], Started: w.clock.Now().UTC()},
+	}
+	if a.hooks.boundary != nil {
+		o.Boundary = func(point string) error {
+			a.hooks.boundary(point)
+			return nil
+		}
+	}
+	return &apply.Runner{Store: w.store, Lock: w.lock, Accounts: w.accounts, Planner: p, Options: o}
+}
+
+// owner says who holds the lock, for the message that others get.
+func (a *app) owner(command string) state.Owner {
+	o := state.Owner{ID: newID(), Run: newID(), Command: command, User: a.actor(), Host: hostname(), PID: os.Getpid(), Since: time.Now().UTC().Format(time.RFC3339)}
+	if id := a.env["GITHUB_RUN_ID"]; id != "" {
+		o.URL = fmt.Sprintf("%s/%s/actions/runs/%s", a.env["GITHUB_SERVER_URL"], a.env["GITHUB_REPOSITORY"], id)
+	}
+	return o
+}
+
+func (a *app) actor() string {
+	if name := a.env["GITHUB_ACTOR"]; name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// newID is a fresh id of a run, a lock or an intent.
+func newID() string {
+	b := make([]byte, 8)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}

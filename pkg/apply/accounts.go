@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"errors"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// client is the client of an account.
+func (a Accounts) client(account string) (*providers.Client, error) {
+	c := a[account]
+	if c == nil {
+		return nil, &AccountError{Account: account}
+	}
+	return c, nil
+}
+
+// kind is a kind of an account, and the client that speaks of it.
+func (a Accounts) kind(ref plan.KindRef) (*providers.Client, *spec.Kind, error) {
+	c, err := a.client(ref.Account)
+	if err != nil {
+		return nil, nil, err
+	}
+	k := c.Definition().Schema.Kinds[ref.Kind]
+	if k == nil {
+		return nil, nil, &AccountError{Account: ref.Account, Kind: ref.Kind}
+	}
+	return c, k, nil
+}
+
+// check refuses a state that was made against other endpoints, before anything is asked of them.
+func (a Accounts) check(st *state.State) error {
+	var all []error
+	for name, account := range st.Accounts {
+		c := a[name]
+		if c == nil || account.Endpoint == c.Endpoint() {
+			continue
+		}
+		all = append(all, &EndpointError{Account: name, Recorded: account.Endpoint, AtHand: c.Endpoint()})
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return errors.Join(all...)
+}
+
+// requests sums what all clients have sent so far.
+func (a Accounts) requests() (reads, writes int) {
+	for _, c := range a {
+		r, w := c.Requests()
+		reads, writes = reads+r, writes+w
+	}
+	return reads, writes
+}
+
+// budgets are what is left of the rate limits, in plan's words.
+func (a Accounts) budgets() map[string][]plan.Budget {
+	m := make(map[string][]plan.Budget, len(a))
+	for name, c := range a {
+		for _, b := range c.Budgets() {
+			m[name] = append(m[name], plan.Budget{Class: b.Class, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset})
+		}
+	}
+	return m
+}
+
+// grace is how late a request without an answer may still take effect.
+func grace(c *providers.Client, override *time.Duration) time.Duration {
+	if override != nil {
+		return *override
+	}
+	return c.Grace()
+}
+
+// pages is how many pages a list of n objects takes.
+func pages(def *providers.Definition, kind string, n int) int {
+	paging := def.Paging
+	if k := def.Kinds[kind]; k != nil {
+		if list := k.Operations[spec.OpList]; list != nil && list.Paging != nil {
+			paging = *list.Paging
+		}
+	}
+	if paging.Style == "" || paging.Style == providers.PagingNone || paging.PageSize <= 0 {
+		return 1
+	}
+	return max(1, (n+paging.PageSize-1)/paging.PageSize)
+}

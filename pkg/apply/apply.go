@@ -1,0 +1,137 @@
+package apply
+
+import (
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// RefreshMode is how much of an account is read.
+type RefreshMode string
+
+const (
+	RefreshAuto RefreshMode = "auto"  // the cheapest correct road
+	RefreshFull RefreshMode = "full"  // every detail
+	RefreshNone RefreshMode = "false" // nothing: plan from recorded values
+)
+
+// Accounts are the clients of a stack by account name.
+type Accounts map[string]*providers.Client
+
+// Planner makes plans: it evaluates, refreshes and computes until what the configuration says of replaced objects is
+// settled.
+type Planner struct {
+	Stack    *spec.Stack
+	Request  spec.Request // Objects is filled by the planner
+	Accounts Accounts
+	Key      state.Key
+	Options  plan.Options
+	Mode     RefreshMode
+	Clock    providers.Clock
+}
+
+// Made is a plan and what it was made from.
+type Made struct {
+	Plan    *plan.Plan
+	Config  *spec.Response
+	State   *state.State
+	Live    *plan.Live
+	Objects map[spec.Address]spec.Values // known attributes, as the last evaluation saw them
+
+	details map[objectKey]detail // read on the way: Apply records them
+}
+
+// Options of one run.
+type Options struct {
+	Parallelism int // at most this many changes at once; 0 is 10
+	// Grace overrides every definition's where not nil.
+	Grace *time.Duration
+	Clock providers.Clock
+	NewID func() string // fresh ids of intents and deposed records
+	Run   state.Run
+	// Emit is called with each event, from several goroutines but never concurrently.
+	Emit func(Event)
+	// Boundary, nil but in tests, is called at each point where a crash would leave a different trace (BoundaryBegin and
+	// its neighbours). An error cuts the run off there, as a crash would: nothing is sent or written any more.
+	Boundary func(point string) error
+}
+
+// Runner applies plans to one state.
+type Runner struct {
+	Store    state.Store
+	Lock     state.Lock
+	Accounts Accounts
+	Planner  *Planner
+	Options  Options
+}
+
+// Result is how a run ended.
+type Result struct {
+	Counts    plan.Counts // what was done, not what was planned
+	Failures  []Failure
+	Questions []plan.Question // of settling and of what is left
+	Skipped   []spec.Address  // held back by a failure, a question or an interrupt
+	// Residue is what a second plan after the run would still do: it should be empty.
+	Residue     *plan.Plan
+	Interrupted bool
+	Changed     bool // anything was sent that may have had an effect
+	Duration    time.Duration
+	Reads       int
+	Writes      int
+	Outputs     []*spec.Output
+
+	unverified bool // the goal state was not observed
+}
+
+// Failure is one change that did not succeed.
+type Failure struct {
+	Address spec.Address
+	Err     error
+}
+
+// Answer is the operator's answer to a question about an open intent.
+type Answer struct {
+	ID     string // the object that the request made, where it is known
+	Retry  bool   // it was not carried out: send it again
+	Forget bool   // drop the intent and the resource with it
+}
+
+// Event is something that happened in a run. JSON lines and the terminal's progress are renderings of it.
+type Event struct {
+	Type      EventType
+	Time      time.Time
+	Address   spec.Address
+	Deposed   string
+	Kind      string
+	Action    plan.Action
+	Phase     plan.Phase
+	Operation string
+	ID        string
+	Status    string        // the object's, while waiting
+	Elapsed   time.Duration // since its change started
+	Until     time.Time     // of a countdown: grace, or a rate-limit window
+	Message   string
+	Err       error
+	Done      int // of the run's changes
+	Total     int
+}
+
+// EventType is what happened.
+type EventType string
+
+const (
+	EventStart     EventType = "start"     // a change begins
+	EventSent      EventType = "sent"      // a request was answered
+	EventWaiting   EventType = "waiting"   // for an object to be ready
+	EventCountdown EventType = "countdown" // for a grace or a rate limit
+	EventDone      EventType = "done"      // a change ended well
+	EventFailed    EventType = "failed"
+	EventSkipped   EventType = "skipped"
+	EventSettling  EventType = "settling"
+	EventSettled   EventType = "settled"
+	EventQuestion  EventType = "question"
+	EventVerifying EventType = "verifying"
+)

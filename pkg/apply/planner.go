@@ -1,0 +1,193 @@
+package apply
+
+import (
+	"context"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// idAttribute is the computed attribute that every kind has without listing it.
+const idAttribute = "id"
+
+// Make plans against one reading of the state. It takes no lock and settles nothing. Diagnostics with an error mean that
+// there is no plan; err is a failure of a request or of the state.
+func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagnostics, error) {
+	if err := p.Accounts.check(st); err != nil {
+		return nil, nil, err
+	}
+	e := &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}}
+	if err := e.evaluate(nil); err != nil {
+		return nil, nil, err
+	}
+	if failed(e.config.Diagnostics) {
+		return nil, e.config.Diagnostics, nil
+	}
+	read, err := refresh(ctx, p.Accounts, demands(p.Accounts, st, e.config), p.Mode, orReal(p.Clock))
+	if err != nil {
+		return nil, e.config.Diagnostics, err
+	}
+	return e.plan(read)
+}
+
+// against plans with a reading at hand.
+func (p *Planner) against(st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
+	e := &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}}
+	return e.plan(read)
+}
+
+// evaluation is a configuration together with what it was told of existing objects.
+type evaluation struct {
+	planner  *Planner
+	state    *state.State
+	objects  map[spec.Address]spec.Values
+	replaced map[spec.Address]bool // their recorded objects will not be the ones that others refer to
+	config   *spec.Response
+}
+
+// plan evaluates and computes in turn. A replaced object's attributes are unknown to whoever refers to them, which may
+// replace more, so it ends only when nothing new is replaced: after as many rounds as there are resources at most.
+func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
+	p := e.planner
+	made := &Made{State: e.state}
+	if read != nil {
+		made.Live, made.details = read.live, read.details
+	}
+	schemas := make(map[string]*spec.Schema, len(p.Accounts))
+	for name, c := range p.Accounts {
+		schemas[name] = c.Definition().Schema
+	}
+	for {
+		if err := e.evaluate(made.Live); err != nil {
+			return nil, nil, err
+		}
+		if failed(e.config.Diagnostics) {
+			return nil, e.config.Diagnostics, nil
+		}
+		made.Plan = plan.Compute(plan.Input{
+			Config: e.config, State: e.state, Live: made.Live, Schemas: schemas,
+			Key: p.Key, Budgets: p.Accounts.budgets(), Options: p.Options,
+		})
+		grown := false
+		for _, a := range made.Plan.Unsettled {
+			if _, told := e.objects[a]; told && !e.replaced[a] {
+				e.replaced[a] = true
+				grown = true
+			}
+		}
+		if !grown {
+			made.Config, made.Objects = e.config, e.objects
+			return made, e.config.Diagnostics, nil
+		}
+	}
+}
+
+// evaluate evaluates the stack unless it was told the same before.
+func (e *evaluation) evaluate(live *plan.Live) error {
+	if e.planner.Options.Destroy || e.planner.Stack == nil {
+		// Nothing is desired, so nothing in the files, a mistake among them, can be in the way of a destroy.
+		e.config = &spec.Response{}
+		return nil
+	}
+	objects, err := e.known(live)
+	if err != nil {
+		return err
+	}
+	if e.config != nil && sameObjects(objects, e.objects) {
+		return nil
+	}
+	request := e.planner.Request
+	request.Objects = objects
+	e.objects = objects
+	e.config = e.planner.Stack.Evaluate(request)
+	return nil
+}
+
+// known are the attributes of the objects that exist and stay.
+func (e *evaluation) known(live *plan.Live) (map[spec.Address]spec.Values, error) {
+	all := make(map[spec.Address]spec.Values, len(e.state.Resources))
+	for _, r := range e.state.Resources {
+		if r.Deposed != "" || e.replaced[r.Address] {
+			continue
+		}
+		ref := plan.KindRef{Account: r.Account, Kind: r.Address.Kind}
+		_, kind, err := e.planner.Accounts.kind(ref)
+		if err != nil {
+			return nil, err
+		}
+		var object *spec.Object
+		if live != nil && live.Kinds[ref] != nil {
+			if live.Kinds[ref].Gone[r.ID] {
+				continue
+			}
+			object = live.Kinds[ref].Objects[r.ID]
+		}
+		v, err := attributes(kind, r, object)
+		if err != nil {
+			return nil, err
+		}
+		all[r.Address] = v
+	}
+	return all, nil
+}
+
+// attributes are everything known of a recorded resource: what the API says where it says something, else what it said
+// last, else what was asked for. Secrets are not among them, nor what an object that was never seen ready computes.
+func attributes(kind *spec.Kind, r *state.Resource, object *spec.Object) (spec.Values, error) {
+	all := spec.Values{}
+	for _, layer := range []spec.Values{r.Applied, r.Observed} {
+		v, err := spec.Conform(kind, layer)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range v {
+			all[name] = value
+		}
+	}
+	if object != nil {
+		for name, value := range object.Values {
+			all[name] = value
+		}
+	}
+	for name := range r.Secrets {
+		delete(all, name)
+	}
+	unready := r.Unready && (object == nil || !object.Ready)
+	for _, a := range kind.Attributes {
+		if a.Sensitive || (unready && a.Computed && !a.Optional) {
+			delete(all, a.Name)
+		}
+	}
+	all[idAttribute] = cty.StringVal(r.ID)
+	return all, nil
+}
+
+func sameObjects(a, b map[spec.Address]spec.Values) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for address, v := range a {
+		w, ok := b[address]
+		if !ok || len(v) != len(w) {
+			return false
+		}
+		for name, value := range v {
+			other, ok := w[name]
+			if !ok || !value.RawEquals(other) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func failed(all spec.Diagnostics) bool {
+	for _, d := range all {
+		if d.Severity == spec.SeverityError {
+			return true
+		}
+	}
+	return false
+}

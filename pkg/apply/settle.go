@@ -1,0 +1,367 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// clockSkew is how far the API's clock may run behind ours: an object is taken for newer than an intent if it was created
+// after the intent less this.
+const clockSkew = 5 * time.Minute
+
+// verdict is what is known of a request that was not answered.
+type verdict int
+
+const (
+	// notSeen: nothing shows that it was carried out; it may yet be, until the grace is over.
+	notSeen verdict = iota
+	carriedOut
+	// overtaken: what it was about does not exist any more, so that it cannot be carried out either.
+	overtaken
+	// undecidable: only an operator can tell.
+	undecidable
+)
+
+// finding is a verdict with its grounds.
+type finding struct {
+	verdict verdict
+	object  *spec.Object // that was made or changed
+	reason  string       // for undecidable: one sentence
+}
+
+// Settle decides what the open intents did, as far as it can without waiting. What only an operator can tell is a question
+// each; an intent that awaits its grace stays open, and [Runner.Apply] settles it when its time comes. Call it with the
+// lock held, before planning.
+func (r *Runner) Settle(ctx context.Context) ([]plan.Question, error) {
+	x, _, err := r.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range x.ledger.open() {
+		if _, err := x.settle(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	return x.questions(), nil
+}
+
+// settle looks at one open intent and closes it where it can be told what it did. settled is false while it stays open.
+func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err error) {
+	tell := r.tellIntent(in)
+	tell.emit(EventSettling, nil)
+	client, kind, err := r.Accounts.kind(plan.KindRef{Account: in.Account, Kind: in.Kind})
+	if err != nil {
+		return false, err
+	}
+	due := r.due(client, in)
+	over := !r.clock.Now().Before(due)
+	f, err := r.judge(ctx, client, kind, in)
+	if err == nil && f.verdict == notSeen && over {
+		// Twice: a page may have shifted while it was read.
+		f, err = r.judge(ctx, client, kind, in)
+	}
+	if err != nil {
+		return false, err
+	}
+	var writes []state.Write
+	message := ""
+	switch f.verdict {
+	case undecidable:
+		return false, r.ask(ctx, in, f.reason, tell)
+	case notSeen:
+		if !over {
+			tell.countdown(due, in.Operation, "until the request can no longer take effect")
+			return false, nil
+		}
+		message = "it was not carried out"
+	case overtaken:
+		message = "its object does not exist any more"
+	case carriedOut:
+		message = "it was carried out"
+		if writes, err = r.settledWrites(kind, in, f.object); err != nil {
+			return false, err
+		}
+	}
+	if err := r.boundary(BoundarySettling); err != nil {
+		return false, err
+	}
+	if err := r.commit(ctx, append(writes, state.CloseIntent{ID: in.ID})...); err != nil {
+		return false, err
+	}
+	if f.verdict == carriedOut {
+		r.effect()
+	}
+	tell.emit(EventSettled, func(e *Event) {
+		e.Message = message
+		if f.object != nil {
+			e.ID = f.object.ID
+		}
+	})
+	return true, r.boundary(BoundarySettled)
+}
+
+// due is when a request can no longer take effect: it may have left as late as its timeout after the intent, and worked
+// for as long as the grace. Without a grace requests end with their sender.
+func (r *run) due(client *providers.Client, in *state.Intent) time.Time {
+	late := grace(client, r.Options.Grace)
+	opened := in.Opened
+	if r.patient.After(opened) {
+		opened = r.patient
+	}
+	if late <= 0 {
+		return in.Opened
+	}
+	return opened.Add(client.Definition().Timeout + late)
+}
+
+// judge looks at the account once and says what an unanswered request did.
+func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Kind, in *state.Intent) (finding, error) {
+	if in.Operation == spec.OpCreate {
+		return r.judgeCreate(ctx, client, kind, in)
+	}
+	ref := plan.KindRef{Account: in.Account, Kind: in.Kind}
+	object, known, err := find(ctx, client, kind, ref, in.ObjectID, r.clock)
+	switch {
+	case err != nil:
+		return finding{}, err
+	case !known:
+		return finding{verdict: undecidable, reason: fmt.Sprintf("the API can neither list nor read a %s", in.Kind)}, nil
+	case in.Operation == spec.OpDelete && object == nil:
+		return finding{verdict: carriedOut}, nil
+	case in.Operation == spec.OpDelete:
+		return finding{verdict: notSeen}, nil
+	case object == nil:
+		return finding{verdict: overtaken}, nil
+	}
+	applied, err := spec.Conform(kind, in.Applied)
+	if err != nil {
+		return finding{}, err
+	}
+	same, compared := sameAsApplied(kind, applied, object)
+	switch {
+	case compared == 0 && in.Operation != spec.OpUpdate:
+		// Sending an update again does no harm; of any other operation that is not known.
+		return finding{verdict: undecidable, reason: fmt.Sprintf("the API does not answer what %s sets", in.Operation)}, nil
+	case same && compared > 0:
+		return finding{verdict: carriedOut, object: object}, nil
+	}
+	return finding{verdict: notSeen, object: object}, nil
+}
+
+// judgeCreate looks for the object that a create made: newer than the intent, with its identity and every value that was
+// sent, not seen before it, and nobody's.
+func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *spec.Kind, in *state.Intent) (finding, error) {
+	if !kind.Can(spec.OpList) {
+		return finding{verdict: undecidable, reason: fmt.Sprintf("the API cannot list a %s, so what it made cannot be looked for", in.Kind)}, nil
+	}
+	ref := plan.KindRef{Account: in.Account, Kind: in.Kind}
+	objects, err := client.List(ctx, in.Kind)
+	if err != nil {
+		return finding{}, err
+	}
+	applied, err := spec.Conform(kind, in.Applied)
+	if err != nil {
+		return finding{}, err
+	}
+	owned := r.ledger.owners(ref)
+	var found []*spec.Object
+	for i := range objects {
+		o := &objects[i]
+		if owned[o.ID] || slices.Contains(in.Seen, o.ID) || !sameIdentity(kind, applied, o) {
+			continue
+		}
+		if !o.CreatedAt.IsZero() && o.CreatedAt.Before(in.Opened.Add(-clockSkew)) {
+			continue
+		}
+		if o, err = detailed(ctx, client, kind, applied, o); err != nil {
+			return finding{}, err
+		}
+		if same, _ := sameAsApplied(kind, applied, o); same {
+			found = append(found, o)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return finding{verdict: notSeen}, nil
+	case 1:
+		return finding{verdict: carriedOut, object: found[0]}, nil
+	}
+	ids := make([]string, len(found))
+	for i, o := range found {
+		ids[i] = o.ID
+	}
+	slices.Sort(ids)
+	return finding{verdict: undecidable, reason: "several objects look like it: " + strings.Join(ids, ", ")}, nil
+}
+
+// detailed reads a candidate by itself where the list lacks something that was sent.
+func detailed(ctx context.Context, client *providers.Client, kind *spec.Kind, applied spec.Values, o *spec.Object) (*spec.Object, error) {
+	if o.Detail || !kind.Can(spec.OpRead) {
+		return o, nil
+	}
+	for name := range applied {
+		if a := kind.Attribute(name); a != nil && a.DetailOnly {
+			full, ok, err := client.Read(ctx, kind.Name, o.ID)
+			if err != nil || !ok {
+				return o, err
+			}
+			return &full, nil
+		}
+	}
+	return o, nil
+}
+
+// settledWrites record what a request did that was found to be carried out.
+func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Object) ([]state.Write, error) {
+	row := state.AddChanges{Changes: []state.Change{{
+		Run: r.Options.Run.ID, Address: in.Address, Action: in.Action, ObjectID: in.ObjectID,
+		Cause: string(plan.CauseResumed), At: r.clock.Now(),
+	}}}
+	switch in.Operation {
+	case spec.OpCreate:
+		row.Changes[0].ObjectID = object.ID
+		writes, _ := r.created(in, kind, object)
+		return append(writes, row), nil
+	case spec.OpDelete:
+		return []state.Write{state.RemoveResource{Address: in.Address, Deposed: in.Deposed}, row}, nil
+	}
+	old := r.ledger.resource(in.Address, in.Deposed)
+	if old == nil {
+		return nil, nil
+	}
+	next := *old
+	next.Applied = overlay(next.Applied, in.Applied)
+	for name, v := range next.Applied {
+		if v.IsNull() {
+			delete(next.Applied, name)
+		}
+	}
+	next.Secrets = mergeDigests(next.Secrets, in.Secrets)
+	next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { _, sent := in.Applied[name]; return sent })
+	next.Pending = in.Pending
+	next.Uses, next.Unsupported = in.Uses, in.Unsupported
+	if object != nil {
+		next.Observed = overlay(next.Observed, observable(kind, object.Values, next.Secrets))
+	}
+	return append([]state.Write{state.PutResource{Resource: &next}, row}, r.secretKey(next.Secrets)...), nil
+}
+
+// settleNow finds out within its own step what an unanswered request did: it looks at once, again when a list no longer
+// lags, and when the grace is over. done means that it was carried out; otherwise, without an error, it was not and may be
+// sent again.
+func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *spec.Object, done bool, err error) {
+	in := q.intent
+	if ctx.Err() != nil {
+		return nil, false, &UnsettledError{Address: in.Address, Operation: in.Operation, Err: cause,
+			Reason: "the run was interrupted; the next one looks"}
+	}
+	q.tell.emit(EventSettling, func(e *Event) { e.Operation, e.Err = in.Operation, cause })
+	due := r.due(q.client, in)
+	if late := grace(q.client, r.Options.Grace); late > 0 {
+		// The request may have begun to wait for its answer long after its intent was opened.
+		if end := q.ended.Add(late); end.After(due) {
+			due = end
+		}
+	}
+	looks := []time.Time{r.clock.Now()}
+	if lagged := q.ended.Add(q.client.Definition().Lag); lagged.Before(due) {
+		looks = append(looks, lagged)
+	}
+	looks = append(looks, due, due)
+	told := false
+	for _, at := range looks {
+		if at.After(r.clock.Now()) {
+			if !told {
+				q.tell.countdown(due, in.Operation, "until the request can no longer take effect")
+				told = true
+			}
+			if err := r.sleepUntil(ctx, at); err != nil {
+				return nil, false, &UnsettledError{Address: in.Address, Operation: in.Operation, Err: cause,
+					Reason: "the run was interrupted; the next one looks"}
+			}
+		}
+		f, err := r.judge(ctx, q.client, q.kind, in)
+		if err != nil {
+			return nil, false, &UnsettledError{Address: in.Address, Operation: in.Operation, Err: err,
+				Reason: "looking for its effect failed; the next run looks again"}
+		}
+		switch f.verdict {
+		case carriedOut:
+			if err := r.boundary(BoundarySettling); err != nil {
+				return nil, false, err
+			}
+			q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was carried out" })
+			return f.object, true, nil
+		case overtaken:
+			return nil, false, &DriftError{Address: in.Address, ID: in.ObjectID, Gone: true}
+		case undecidable:
+			if err := r.ask(ctx, in, f.reason, q.tell); err != nil {
+				return nil, false, err
+			}
+			return nil, false, &UnsettledError{Address: in.Address, Operation: in.Operation, Reason: f.reason, Question: true, Err: cause}
+		}
+	}
+	q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was not carried out; it is sent again" })
+	return nil, false, nil
+}
+
+// ask marks an intent as a question to the operator.
+func (r *run) ask(ctx context.Context, in *state.Intent, reason string, tell *teller) error {
+	asked := *in
+	asked.Question, asked.Reason = true, reason
+	if !in.Question || in.Reason != reason {
+		if err := r.boundary(BoundarySettling); err != nil {
+			return err
+		}
+		if err := r.commit(ctx, state.PutIntent{Intent: &asked}); err != nil {
+			return err
+		}
+	}
+	tell.emit(EventQuestion, func(e *Event) { e.Operation, e.Message = in.Operation, reason })
+	return nil
+}
+
+// questions are those of all intents that await an answer, oldest first.
+func (r *run) questions() []plan.Question {
+	var all []plan.Question
+	for _, in := range r.ledger.open() {
+		if in.Question {
+			all = append(all, question(in))
+		}
+	}
+	return all
+}
+
+// question asks the operator what an open intent did.
+func question(in *state.Intent) plan.Question {
+	a := in.Address
+	name := shellWord(a.String())
+	remedy := ""
+	if in.Operation != spec.OpDelete {
+		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", name)
+	}
+	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", name, name)
+	return plan.Question{
+		Kind: plan.AskPending, Address: &a,
+		Summary: fmt.Sprintf("%s: was its %s carried out?", a, in.Operation),
+		Detail: fmt.Sprintf("Run %s sent it at %s and got no answer that tells, and %s. Nothing is sent for %s until you have said.",
+			in.Run, in.Opened.UTC().Format(time.RFC3339), in.Reason, a),
+		Remedy: remedy,
+	}
+}
+
+// shellWord quotes what a shell would take apart.
+func shellWord(s string) string {
+	if !strings.ContainsAny(s, `["'$ *?\`+"`") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

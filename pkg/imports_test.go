@@ -1,0 +1,86 @@
+// Package pkg_test holds the shape of the whole: which package may know which.
+package pkg_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/vpsync/vpsync/"
+
+// forbidden are the arrows that must not exist, directly or through others, with the reason.
+// from and to are package paths inside the module; a to that starts with another host is an outside module,
+// and one without a slash or dot is of the standard library.
+var forbidden = []struct{ from, to, why string }{
+	{"pkg/spec", "pkg/state", "spec is the leaf: a configuration means the same whatever is recorded"},
+	{"pkg/spec", "pkg/providers", "spec sees schemas, not the documents or the HTTP behind them"},
+	{"pkg/spec", "pkg/plan", "spec is the leaf"},
+	{"pkg/spec", "net/http", "evaluating a stack never talks to anybody"},
+	{"pkg/state", "pkg/plan", "state remembers; it does not decide"},
+	{"pkg/state", "pkg/providers", "state must be readable without any definition"},
+	{"pkg/state", "modernc.org/sqlite", "only state/sqlite knows how a state is kept"},
+	{"pkg/plan", "pkg/providers", "planning is pure: it sees schemas, never a client"},
+	{"pkg/plan", "pkg/apply", "a plan does not know how it is carried out"},
+	{"pkg/plan", "pkg/state/sqlite", "planning reads values, not files"},
+	{"pkg/plan", "net/http", "planning performs no I/O"},
+	{"pkg/plan", "log/slog", "planning performs no I/O"},
+	{"pkg/plan", "modernc.org/sqlite", "planning performs no I/O"},
+	{"pkg/plan/render", "pkg/apply", "a rendering shows values; it starts nothing"},
+	{"pkg/plan/render", "pkg/providers", "a rendering shows values; it asks nobody"},
+	{"pkg/providers", "pkg/state", "an engine that knew the state would be tempted to decide"},
+	{"pkg/providers", "pkg/plan", "an engine carries out; it does not decide"},
+	{"pkg/providers", "pkg/sandbox", "the client must not know whether its server is real"},
+	{"pkg/sandbox", "pkg/state", "the emulator judges the client and must not share its memory"},
+	{"pkg/sandbox", "pkg/plan", "the emulator is an API, and APIs do not plan"},
+	{"pkg/sandbox", "pkg/apply", "the emulator is an API, and APIs do not apply"},
+	{"pkg/apply", "pkg/sandbox", "apply must not know whether the account is real"},
+	{"pkg/apply", "pkg/state/sqlite", "apply writes through the Store contract"},
+	{"pkg/apply", "github.com/spf13/cobra", "flags live in cmd/vpsync"},
+}
+
+func TestArrows(t *testing.T) {
+	deps := map[string]map[string]bool{}
+	for _, f := range forbidden {
+		if deps[f.from] == nil {
+			deps[f.from] = dependencies(t, f.from)
+		}
+		to := f.to
+		if strings.HasPrefix(to, "pkg/") {
+			to = module + to
+		}
+		require.Falsef(t, deps[f.from][to], "%s must not know %s: %s", f.from, f.to, f.why)
+	}
+}
+
+// TestOneImporterOfTheDriver holds that the database driver has one door.
+func TestOneImporterOfTheDriver(t *testing.T) {
+	out := golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...")
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		for _, imported := range fields[1:] {
+			if strings.HasPrefix(imported, "modernc.org/sqlite") {
+				require.Equal(t, module+"pkg/state/sqlite", fields[0])
+			}
+		}
+	}
+}
+
+func dependencies(t *testing.T, pkg string) map[string]bool {
+	t.Helper()
+	set := map[string]bool{}
+	for line := range strings.Lines(golist(t, "-deps", module+pkg)) {
+		set[strings.TrimSpace(line)] = true
+	}
+	require.Truef(t, set[module+pkg], "go list knows no %s", pkg)
+	return set
+}
+
+func golist(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	require.NoError(t, err)
+	return string(out)
+}

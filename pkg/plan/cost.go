@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// cost is what applying the plan takes from each rate-limit class: the writes; a look at what is touched before
+// anything is sent, by single reads where those are fewer than the pages of a list; one list for each kind that has to be
+// waited for; and the lists of the final check. Retries and longer waits come on top.
+func (p *planner) cost() []Cost {
+	if len(p.plan.Steps) == 0 {
+		return nil
+	}
+	type class struct{ account, name string }
+	spent := map[class]int{}
+	touched := map[KindRef]int{} // objects to look at before
+	listed := map[KindRef]bool{} // a create looks at the list anyway
+	waits := map[KindRef]bool{}
+	spend := func(account string, op *spec.Operation, times int) {
+		if op != nil && times > 0 {
+			spent[class{account, p.class(account, op)}] += times
+		}
+	}
+	for _, s := range p.plan.Steps {
+		c := p.plan.Changes[s.Change]
+		ref := KindRef{c.Account, c.Kind}
+		kind := p.kindOf(ref)
+		if kind == nil {
+			continue
+		}
+		if s.Phase == PhaseRemove {
+			if c.Removes != "" {
+				spend(c.Account, kind.Operations[c.Removes], 1)
+				touched[ref]++
+			}
+			continue
+		}
+		for _, op := range c.Operations {
+			spend(c.Account, kind.Operations[op], 1)
+		}
+		switch c.Action {
+		case Create, Replace:
+			listed[ref] = true
+			waits[ref] = waits[ref] || kind.Waits
+		case Update:
+			touched[ref]++
+			waits[ref] = waits[ref] || (kind.Waits && c.Cause == CauseResumed)
+		case Adopt:
+			touched[ref]++
+		}
+	}
+	refs := map[KindRef]bool{}
+	for ref := range touched {
+		refs[ref] = true
+	}
+	for ref := range listed {
+		refs[ref] = true
+	}
+	for ref := range refs {
+		kind := p.kindOf(ref)
+		list, read := kind.Operations[spec.OpList], kind.Operations[spec.OpRead]
+		pages := 1
+		if live := p.liveKind(ref); live != nil {
+			pages = max(1, live.Pages)
+		}
+		if list == nil {
+			// Each object is read by itself, before and after.
+			spend(ref.Account, read, 2*touched[ref])
+			if waits[ref] {
+				spend(ref.Account, read, 1)
+			}
+			continue
+		}
+		if read != nil && !listed[ref] && touched[ref] < pages {
+			spend(ref.Account, read, touched[ref])
+		} else {
+			spend(ref.Account, list, pages)
+		}
+		if waits[ref] {
+			spend(ref.Account, list, pages)
+		}
+		spend(ref.Account, list, pages)
+	}
+	classes := slices.SortedFunc(maps.Keys(spent), func(a, b class) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.name, b.name))
+	})
+	var all []Cost
+	for _, k := range classes {
+		all = append(all, p.costOf(k.account, k.name, spent[k]))
+	}
+	return all
+}
+
+// class is the rate-limit class that an operation counts in.
+func (p *planner) class(account string, op *spec.Operation) string {
+	if op.RateLimit != "" {
+		return op.RateLimit
+	}
+	return p.in.Schemas[account].DefaultRateLimit
+}
+
+func (p *planner) costOf(account, name string, requests int) Cost {
+	c := Cost{Account: account, Class: name, Requests: requests, Remaining: -1}
+	if limit, ok := p.in.Schemas[account].RateLimits[name]; ok {
+		c.Limit, c.Per = limit.Requests, limit.Per
+	}
+	for _, b := range p.in.Budgets[account] {
+		if b.Class == name {
+			c.Remaining, c.Reset = b.Remaining, b.Reset
+			if b.Limit > 0 {
+				c.Limit = b.Limit
+			}
+		}
+	}
+	left := c.Remaining
+	if left < 0 {
+		left = c.Limit // nothing is known yet: as if the window were fresh
+	}
+	if over := requests - left; over > 0 && c.Limit > 0 {
+		c.Windows = (over + c.Limit - 1) / c.Limit
+	}
+	return c
+}

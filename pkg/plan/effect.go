@@ -1,0 +1,242 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// carryOut turns the differences of an object that exists into one action. pending are operations that an earlier run
+// left to do.
+func (p *planner) carryOut(d *decision, pending []string) {
+	c := d.change
+	need := map[string]bool{}
+	for _, op := range pending {
+		need[op] = true
+	}
+	var replacing, impossible []AttributeChange
+	for _, a := range c.Attributes {
+		switch a.Effect {
+		case EffectUpdate:
+			need[a.Operation] = true
+		case EffectReplace:
+			replacing = append(replacing, a)
+		case EffectImpossible:
+			impossible = append(impossible, a)
+		}
+	}
+	c.Operations = inOrder(d.kind, need)
+	c.Cause = combined(c.Attributes)
+	d.byDrift = onlyDrift(append(replacing, impossible...))
+	switch {
+	case len(replacing)+len(impossible) == 0:
+		if len(c.Operations) > 0 {
+			c.Action = Update
+		}
+	case len(replacing) > 0 && d.kind.Can(spec.OpDelete) && d.kind.Can(spec.OpCreate):
+		// A new object has every attribute as wanted, those among them that no operation can change.
+		p.replace(d, false)
+	default:
+		p.unsupported(d, replacing, impossible)
+	}
+}
+
+// unsupported decides about a change that the API cannot carry out, as the resource's on_unsupported says.
+func (p *planner) unsupported(d *decision, replacing, impossible []AttributeChange) {
+	c := d.change
+	reason := p.whyNot(d, replacing, impossible)
+	policy := d.desired.Unsupported
+	switch {
+	case policy == spec.UnsupportedForget && d.kind.Can(spec.OpCreate):
+		p.replace(d, true)
+		c.Unsupported = reason + fmt.Sprintf("; %s is left behind and a new one is created, as on_unsupported says", c.ID)
+	case policy == spec.UnsupportedIgnore:
+		c.replaceIsImpossible()
+		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
+		if len(c.Operations) > 0 {
+			c.Action = Update
+		}
+	default:
+		c.Action = Update
+		if len(replacing) > 0 {
+			c.Action = Replace
+		}
+		c.replaceIsImpossible()
+		p.refuse(d, reason, remedyForget)
+	}
+}
+
+func (c *Change) replaceIsImpossible() {
+	for i := range c.Attributes {
+		if c.Attributes[i].Effect == EffectReplace {
+			c.Attributes[i].Effect = EffectImpossible
+		}
+	}
+}
+
+// remedyForget is what to paste into a block whose object may be left behind.
+const remedyForget = `lifecycle { on_unsupported = "forget" }`
+
+// whyNot says in plain words what the API cannot do.
+func (p *planner) whyNot(d *decision, replacing, impossible []AttributeChange) string {
+	var names []string
+	for _, a := range impossible {
+		attr := d.kind.Attribute(a.Name)
+		if attr.OnlyFromUnset && a.Note != "" {
+			return fmt.Sprintf("%s.%s cannot be changed: %s", d.address, a.Name, a.Note)
+		}
+		names = append(names, a.Name)
+	}
+	if len(names) > 0 {
+		return fmt.Sprintf("%s has no operation that changes the %s of %s", p.provider(d), list(names), article(d.kind.Name))
+	}
+	for _, a := range replacing {
+		names = append(names, a.Name)
+	}
+	missing := "deletes"
+	if d.kind.Can(spec.OpDelete) {
+		missing = "creates"
+	}
+	return fmt.Sprintf("%s has no operation that %s %s, which a change of %s takes", p.provider(d), missing, article(d.kind.Name), list(names))
+}
+
+// replace plans a new object. The old one is deleted, or left behind.
+func (p *planner) replace(d *decision, forgets bool) {
+	c := d.change
+	c.Action, c.Forgets = Replace, forgets
+	if !forgets {
+		c.Removes = spec.OpDelete
+		c.LosesData = d.kind.HoldsData
+	}
+	c.Operations = p.makingOperations(d)
+	c.Attributes = p.newAttributes(d, c.Attributes)
+	c.MayTakeBack = p.mayTakeBack(d)
+}
+
+// newAttributes describes an object that is to be made: every attribute that is asked for or that the API computes. was are the
+// differences to the object that it replaces; then only what differs is listed.
+func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeChange {
+	replacing := d.change.Action == Replace
+	old := map[string]AttributeChange{}
+	for _, c := range was {
+		old[c.Name] = c
+	}
+	var b *basis
+	if replacing && d.recorded != nil {
+		b = p.recordedBasis(d)
+	}
+	var all []AttributeChange
+	for _, a := range d.kind.Attributes {
+		want, secret := p.wanted(d, a)
+		c, differs := old[a.Name]
+		switch {
+		case want != cty.NilVal && !replacing:
+			c = AttributeChange{Name: a.Name, Before: cty.NullVal(a.Type), After: want, Cause: CauseNew, Effect: EffectUpdate, Operation: makingOperation(d.kind, a)}
+		case want != cty.NilVal:
+			if !differs || c.Effect == EffectRecord || c.Effect == EffectNone {
+				continue
+			}
+			if c.Effect == EffectImpossible {
+				c.Effect, c.Note = EffectReplace, ""
+			}
+			if c.Effect == EffectNextCreate {
+				c.Effect, c.Note = EffectUpdate, ""
+			}
+			c.Operation = ""
+			if c.Effect == EffectUpdate {
+				c.Operation = makingOperation(d.kind, a)
+			}
+		case a.Computed:
+			c = AttributeChange{Name: a.Name, Before: cty.NullVal(a.Type), After: cty.UnknownVal(a.Type), Cause: d.change.Cause, Effect: EffectComputed}
+			if b != nil {
+				c.Before = before(a, b)
+			}
+		case differs && c.Effect != EffectNone && c.Effect != EffectRecord:
+			// Not named any more: the new object has what the API gives it.
+		default:
+			continue
+		}
+		if c.Sensitive = secret || a.Sensitive || c.Sensitive; c.Sensitive {
+			c.Before, c.After = cty.NilVal, cty.NilVal
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// makingOperation names the operation that gives a new object this attribute: create where it carries it.
+func makingOperation(kind *spec.Kind, a *spec.Attribute) string {
+	if op := kind.Operations[spec.OpCreate]; op != nil && slices.Contains(op.Sets, a.Name) {
+		return spec.OpCreate
+	}
+	return changingOperation(a)
+}
+
+// makingOperations are create and, in the order of the definition, those that set what create cannot carry.
+func (p *planner) makingOperations(d *decision) []string {
+	need := map[string]bool{}
+	for _, a := range d.kind.Attributes {
+		if want, _ := p.wanted(d, a); want == cty.NilVal {
+			continue
+		}
+		if op := makingOperation(d.kind, a); op != spec.OpCreate && d.kind.Can(op) {
+			need[op] = true
+		}
+	}
+	return append([]string{spec.OpCreate}, inOrder(d.kind, need)...)
+}
+
+// inOrder lists operations in the order of the definition.
+func inOrder(kind *spec.Kind, need map[string]bool) []string {
+	var ops []string
+	for _, name := range kind.OperationOrder {
+		if need[name] {
+			ops = append(ops, name)
+		}
+	}
+	return ops
+}
+
+// combined is the cause of a change from those of its attributes. What is sent counts before what is only said.
+func combined(attrs []AttributeChange) Cause {
+	var config, drift, depends, resumed, said Cause
+	for _, a := range attrs {
+		switch a.Effect {
+		case EffectUpdate, EffectReplace, EffectImpossible:
+		default:
+			said = a.Cause
+			continue
+		}
+		switch a.Cause {
+		case CauseBoth:
+			config, drift = CauseConfig, CauseDrift
+		case CauseConfig:
+			config = CauseConfig
+		case CauseDrift:
+			drift = CauseDrift
+		case CauseDepends:
+			depends = CauseDepends
+		case CauseResumed:
+			resumed = CauseResumed
+		}
+	}
+	switch {
+	case config != "" && drift != "":
+		return CauseBoth
+	case config != "":
+		return config
+	case drift != "":
+		return drift
+	case depends != "":
+		return depends
+	case resumed != "":
+		return resumed
+	}
+	return said
+}
+
+func onlyDrift(attrs []AttributeChange) bool {
+	return len(attrs) > 0 && !slices.ContainsFunc(attrs, func(a AttributeChange) bool { return a.Cause != CauseDrift })
+}

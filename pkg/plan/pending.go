@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// holdBack keeps the changes of addresses with an open intent, and of what depends on them, out of the plan: what the
+// intent did is not known, so neither is what should follow it.
+func (p *planner) holdBack() {
+	if len(p.in.State.Intents) == 0 {
+		return
+	}
+	byUse := map[spec.Address][]*decision{}
+	for _, d := range p.all {
+		if d.desired != nil {
+			for _, u := range d.desired.Uses {
+				byUse[u] = append(byUse[u], d)
+			}
+		}
+	}
+	// root is the address whose intent holds the key back.
+	root := map[spec.Address]spec.Address{}
+	var todo []spec.Address
+	asked := map[spec.Address]bool{}
+	for _, in := range p.in.State.Intents {
+		p.plan.Pending = append(p.plan.Pending, Pending{
+			Address: in.Address, Operation: in.Operation, Run: in.Run, Since: in.Opened, Question: in.Question, Reason: in.Reason,
+		})
+		if in.Question && !asked[in.Address] {
+			asked[in.Address] = true
+			p.plan.Questions = append(p.plan.Questions, askPending(in))
+		}
+		root[in.Address] = in.Address
+		todo = append(todo, in.Address)
+	}
+	hold := func(d *decision, why spec.Address) {
+		if d.held || d.change == nil || d.change.Action == NoOp {
+			return
+		}
+		d.held = true
+		why = root[why]
+		root[d.address] = why
+		in := p.pending[why]
+		p.plan.Pending = append(p.plan.Pending, Pending{
+			Address: d.address, Operation: string(d.change.Action), Run: in.Run, Since: in.Opened,
+			Reason: fmt.Sprintf("waits for %s, whose %s is still open", why, in.Operation),
+		})
+		todo = append(todo, d.address)
+	}
+	for len(todo) > 0 {
+		a := todo[0]
+		todo = todo[1:]
+		for _, d := range byUse[a] {
+			hold(d, a)
+		}
+		// What the held one still uses must not be removed before it.
+		for _, u := range p.usedBy(a) {
+			if on := p.current[u]; on != nil && on.change != nil && on.change.removes() {
+				hold(on, a)
+			}
+		}
+	}
+	slices.SortStableFunc(p.plan.Pending, func(a, b Pending) int { return a.Address.Compare(b.Address) })
+}
+
+// usedBy are the addresses that an address uses, as far as the configuration, the state and the journal know.
+func (p *planner) usedBy(a spec.Address) []spec.Address {
+	var all []spec.Address
+	if d := p.current[a]; d != nil {
+		if d.recorded != nil {
+			all = append(all, d.recorded.Uses...)
+		}
+		if d.desired != nil {
+			all = append(all, d.desired.Uses...)
+		}
+	}
+	if in := p.pending[a]; in != nil {
+		all = append(all, in.Uses...)
+	}
+	slices.SortFunc(all, spec.Address.Compare)
+	return slices.Compact(all)
+}
+
+func askPending(in *state.Intent) Question {
+	a := in.Address
+	word := shellWord(a.String())
+	remedy := ""
+	if in.Operation != spec.OpDelete {
+		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", word)
+	}
+	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", word, word)
+	detail := fmt.Sprintf("Run %s sent it at %s and got no answer that tells.", in.Run, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
+	if in.Reason != "" {
+		detail += " " + sentence(in.Reason)
+	}
+	return Question{
+		Kind: AskPending, Address: &a, Detail: detail + " Nothing is sent for it until you have said; the rest goes on.", Remedy: remedy,
+		Summary: fmt.Sprintf("%s: was its %s carried out?", a, in.Operation),
+	}
+}

@@ -1,0 +1,42 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// remove plans the end of a recorded object that nothing wants any more: its block is gone, it was replaced, or
+// everything is destroyed.
+func (p *planner) remove(d *decision, cause Cause) {
+	c := p.newChange(d, Delete, cause)
+	c.ID = d.recorded.ID
+	d.change = c
+	if d.gone {
+		c.Action = Forget
+		if cause == CauseRemoved {
+			c.Cause = CauseGone
+		}
+		c.Notes = []string{c.ID + " is gone already; only its record is dropped"}
+		return
+	}
+	if d.kind.Can(spec.OpDelete) {
+		c.Removes, c.LosesData = spec.OpDelete, d.kind.HoldsData
+		return
+	}
+	reason := fmt.Sprintf("%s has no operation that deletes %s", d.schema.Provider, article(d.kind.Name))
+	policy := d.recorded.Unsupported
+	if p.in.Options.Destroy {
+		policy = spec.UnsupportedForget
+	}
+	switch policy {
+	case spec.UnsupportedForget:
+		c.Action, c.Forgets = Forget, true
+		c.Unsupported = reason + fmt.Sprintf("; %s is left behind", c.ID)
+	case spec.UnsupportedIgnore:
+		c.Action = NoOp
+		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
+	default:
+		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", shellWord(d.address.String()), remedyForget))
+	}
+}

@@ -1,0 +1,87 @@
+package render_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares files named by width with testdata/NAME.txtar.
+func golden(t *testing.T, name string, got map[string]string, order ...string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txtar")
+	if *update {
+		a := &txtar.Archive{}
+		for _, file := range order {
+			a.Files = append(a.Files, txtar.File{Name: file, Data: []byte(got[file])})
+		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, txtar.Format(a), 0o644))
+		return
+	}
+	a, err := txtar.ParseFile(path)
+	require.NoError(t, err)
+	require.Len(t, a.Files, len(order))
+	for _, f := range a.Files {
+		require.Equal(t, string(f.Data), got[f.Name], f.Name)
+	}
+}
+
+func TestText(t *testing.T) {
+	for name, make := range plans {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]string{}
+			for _, width := range []int{80, 160} {
+				var b bytes.Buffer
+				require.NoError(t, render.Text(&b, make(t), render.Options{Width: width}))
+				got[strconv.Itoa(width)] = b.String()
+			}
+			golden(t, "plan/"+name, got, "80", "160")
+		})
+	}
+}
+
+// Colours only repeat: without them the text is the same.
+func TestColorSaysNothingOfItsOwn(t *testing.T) {
+	for name, make := range plans {
+		var plain, colored bytes.Buffer
+		require.NoError(t, render.Text(&plain, make(t), render.Options{Width: 100}))
+		require.NoError(t, render.Text(&colored, make(t), render.Options{Width: 100, Color: true}))
+		require.Equal(t, plain.String(), uncolored(colored.String()), name)
+		require.NotContains(t, plain.String(), "\x1b", name)
+	}
+}
+
+// Only what is to be pasted, and the summary that programs look for, may be wider than the terminal.
+func TestTextFits(t *testing.T) {
+	for name, make := range plans {
+		for _, width := range []int{60, 80, 160} {
+			var b bytes.Buffer
+			require.NoError(t, render.Text(&b, make(t), render.Options{Width: width, Color: true}))
+			for line := range strings.Lines(b.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if strings.Contains(line, "on_unsupported =") || strings.Contains(line, "Plan: ") {
+					continue
+				}
+				require.LessOrEqualf(t, render.Width(line), width, "%s: %s", name, line)
+			}
+		}
+	}
+}
+
+func uncolored(s string) string {
+	for _, code := range []string{"0", "1", "2", "31", "32", "33", "36", "1;31"} {
+		s = strings.ReplaceAll(s, "\x1b["+code+"m", "")
+	}
+	return s
+}

@@ -1,0 +1,118 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+)
+
+// Text writes a plan as people read it: what happens and why, what stays behind, what it costs, the
+// counts, and last what the operator is asked.
+func Text(w io.Writer, p *plan.Plan, o Options) error {
+	pg := newPage(o)
+	pg.destroy = p.Destroy
+	for i, q := range p.Questions {
+		if q.Address != nil {
+			pg.asks[*q.Address] = i + 1
+		}
+	}
+	acting, quiet := split(p.Changes)
+	pg.changes(acting, p, o.Title)
+	pg.quiet(quiet)
+	pg.records(p)
+	pg.warnings(p)
+	pg.pending(p.Pending)
+	pg.leftovers(p)
+	pg.unmanaged(p.Unmanaged)
+	pg.outputs(p.Outputs)
+	pg.summary(p)
+	pg.cost(p)
+	pg.questions(p.Questions, p.Blocked())
+	return pg.writeTo(w)
+}
+
+// split tells changes that do something from those that only have something to say.
+func split(changes []*plan.Change) (acting, quiet []*plan.Change) {
+	for _, c := range changes {
+		if c.Action == plan.NoOp && !c.NeedsHand {
+			quiet = append(quiet, c)
+		} else {
+			acting = append(acting, c)
+		}
+	}
+	return acting, quiet
+}
+
+func (pg *page) changes(changes []*plan.Change, p *plan.Plan, title string) {
+	if len(changes) == 0 {
+		return
+	}
+	switch {
+	case title != "":
+	case p.Destroy:
+		title = "This is what destroying the stack does:"
+	case p.Blocked():
+		title = "This is what the configuration asks for:"
+	default:
+		title = "This is what vpsync will do:"
+	}
+	pg.line(0, "%s", pg.Bold(Escape(title)))
+	for _, l := range wrap(pg.legend(changes), pg.width) {
+		pg.line(0, "%s", l)
+	}
+	var terse plan.Action // of the change before, where that is a single line
+	for _, c := range changes {
+		alone := len(c.Attributes)+len(c.Notes)+len(c.MayTakeBack)+len(c.Unsupported) == 0 && len(c.Operations) < 2
+		if !alone || terse != c.Action {
+			pg.space()
+		}
+		pg.change(c)
+		terse = ""
+		if alone {
+			terse = c.Action
+		}
+	}
+	pg.space()
+}
+
+// legend explains the signs that occur.
+func (pg *page) legend(changes []*plan.Change) string {
+	used, hand := map[plan.Action]bool{}, false
+	for _, c := range changes {
+		used[c.Action] = used[c.Action] || !c.NeedsHand
+		hand = hand || c.NeedsHand
+	}
+	var parts []string
+	for _, a := range actionWords {
+		if used[a.action] {
+			parts = append(parts, pg.paintSymbol(a.action, Symbol(a.action))+" "+a.words)
+		}
+	}
+	if hand {
+		parts = append(parts, pg.Yellow("!")+" needs a hand")
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// summary writes the counts, or that there is nothing to do.
+func (pg *page) summary(p *plan.Plan) {
+	pg.space()
+	if p.Counts != (plan.Counts{}) || len(p.Questions) > 0 || len(p.Pending) > 0 {
+		pg.line(0, "%s", pg.Bold(Summary(p.Counts)))
+		return
+	}
+	says := "No changes. The account is as the configuration says"
+	switch {
+	case p.Destroy:
+		says = "No changes. Nothing is left to destroy"
+	case len(p.Changes) > 0 || !p.Empty():
+		says = "No changes to objects"
+	case p.Managed > 0 && p.Reads > 0:
+		says += fmt.Sprintf(" (%s, read in %s)", Plural(p.Managed, "resource"), Plural(p.Reads, "request"))
+	case p.Managed > 0:
+		says += fmt.Sprintf(" (%s, nothing was read)", Plural(p.Managed, "resource"))
+	}
+	pg.prose(0, 0, says+".", pg.Bold)
+}

@@ -1,0 +1,146 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+)
+
+const (
+	changeIndent = 4 // of the address, after the sign
+	insideIndent = 6 // of what belongs to it
+)
+
+// change writes one resource: a line with sign and address, why, and what of it changes.
+func (pg *page) change(c *plan.Change) {
+	head := address(c.Address)
+	painted := pg.Bold(head)
+	if c.Deposed != "" {
+		old := " (replaced object " + Escape(c.Deposed) + ")"
+		head, painted = head+old, painted+old
+	}
+	if c.ID != "" && c.Action != plan.Adopt {
+		id := " (" + Escape(c.ID) + ")"
+		head, painted = head+id, painted+pg.Dim(id)
+	}
+	pg.heading(pg.symbol(c)+" ", painted, Width(head), alarm(c), pg.phrase(c))
+	pg.attributes(c)
+	pg.aside(c)
+}
+
+// heading writes an address with its alarm and its reason, each beside it as long as the line has room and below it
+// otherwise.
+func (pg *page) heading(lead, head string, width int, alarm, phrase string) {
+	used := changeIndent + width
+	var below []string
+	for _, part := range []struct {
+		text  string
+		paint func(string) string
+	}{{alarm, pg.Alarm}, {phrase, pg.Dim}} {
+		switch {
+		case part.text == "":
+		case len(below) == 0 && used+2+Width(part.text) <= pg.width:
+			head += "  " + part.paint(part.text)
+			used += 2 + Width(part.text)
+		default:
+			for _, l := range wrap(part.text, pg.width-insideIndent) {
+				below = append(below, part.paint(l))
+			}
+		}
+	}
+	pg.line(0, "%s", lead+head)
+	for _, l := range below {
+		pg.line(insideIndent, "%s", l)
+	}
+}
+
+func (pg *page) symbol(c *plan.Change) string {
+	if c.NeedsHand { // whatever the action would be, it is not carried out
+		return pg.Yellow("  !")
+	}
+	return pg.paintSymbol(c.Action, fmt.Sprintf("%3s", Symbol(c.Action)))
+}
+
+// alarm is what must not be overlooked.
+func alarm(c *plan.Change) string {
+	verb := map[plan.Action]string{plan.Replace: "REPLACES", plan.Delete: "DESTROYS"}[c.Action]
+	switch {
+	case c.NeedsHand:
+		return "NEEDS A HAND"
+	case verb != "" && c.LosesData:
+		return verb + ", DATA LOST"
+	case c.LosesData:
+		return "DATA LOST"
+	}
+	return ""
+}
+
+// phrase says what a sign and an address leave open: which object is meant, and why.
+func (pg *page) phrase(c *plan.Change) string {
+	var parts []string
+	switch {
+	case c.Action == plan.Adopt && c.TakesBack != "":
+		parts = append(parts, "takes back "+c.TakesBack+", which was left behind earlier")
+	case c.Action == plan.Adopt:
+		parts = append(parts, "takes over "+c.ID+", which exists already")
+	case c.Action == plan.Forget && c.Cause == plan.CauseGone:
+		return "gone at the provider"
+	case c.Action == plan.Forget && c.Forgets:
+		parts = append(parts, "is left behind")
+	}
+	if words := causeWords(c.Cause); words != "" && c.Action != plan.Adopt && !(pg.destroy && c.Cause == plan.CauseRemoved) {
+		parts = append(parts, words)
+	}
+	return Escape(strings.Join(parts, ": "))
+}
+
+// aside writes what is to be said beside the attributes.
+func (pg *page) aside(c *plan.Change) {
+	if len(c.Operations) > 1 {
+		names := make([]string, len(c.Operations))
+		for i, op := range c.Operations {
+			names[i] = Escape(op)
+		}
+		pg.prose(insideIndent, 2, "In "+Plural(len(names), "request")+": "+strings.Join(names, ", then ")+".", pg.Dim)
+	}
+	if len(c.MayTakeBack) > 0 {
+		pg.prose(insideIndent, 2, "Takes back "+list(c.MayTakeBack, 3)+" instead of a new one, if it turns out to be equal.", pg.Dim)
+	}
+	if c.Action == plan.Replace && c.Forgets && c.Unsupported == "" {
+		pg.prose(insideIndent, 2, "The old object is left behind: the API cannot delete it.", pg.Yellow)
+	}
+	for _, n := range c.Notes {
+		pg.prose(insideIndent, 2, "· "+n, nil)
+	}
+	if n := pg.asks[c.Address]; n > 0 && c.NeedsHand {
+		pg.line(insideIndent, "%s", pg.Yellow(fmt.Sprintf("· see question %d below", n)))
+		return // it says what is unsupported, and what to do
+	}
+	if c.Unsupported != "" {
+		pg.prose(insideIndent, 2, "· "+c.Unsupported, pg.Yellow)
+	}
+	if c.Remedy != "" {
+		pg.paste(insideIndent+2, c.Remedy)
+	}
+}
+
+// quiet writes changes that send nothing.
+func (pg *page) quiet(changes []*plan.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	pg.space()
+	pg.line(0, "%s", pg.Bold("Nothing is sent for these:"))
+	for _, c := range changes {
+		pg.space()
+		head := strings.Repeat(" ", changeIndent) + pg.Bold(address(c.Address))
+		if c.ID != "" {
+			head += pg.Dim(" (" + Escape(c.ID) + ")")
+		}
+		pg.line(0, "%s", head)
+		pg.attributes(c)
+		pg.aside(c)
+	}
+	pg.space()
+}

@@ -1,0 +1,241 @@
+package providers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// Budget is what is left of one rate-limit class.
+type Budget struct {
+	Class     string
+	Limit     int
+	Remaining int       // -1: not known yet
+	Reset     time.Time // zero: not known
+}
+
+// budget is one account's share of requests, by class. All requests of a client pass it, so that none leaves of which
+// it is known that the API would refuse it.
+type budget struct {
+	def     *Definition
+	clock   Clock
+	waiting func(class string, until time.Time)
+
+	mu      sync.Mutex
+	windows map[string]*window
+	learned map[*Operation]string // the class that the API really counts an operation in
+}
+
+// window is the current window of one class.
+type window struct {
+	class     spec.RateLimit
+	remaining int       // -1: not known
+	reset     time.Time // zero: not known
+	held      time.Time // no request before this: a 429 said so
+	flying    int       // sent and not answered
+}
+
+func newBudget(def *Definition, clock Clock, waiting func(string, time.Time)) *budget {
+	b := &budget{def: def, clock: clock, waiting: waiting, windows: map[string]*window{}, learned: map[*Operation]string{}}
+	for _, name := range def.Classes {
+		class := def.Schema.RateLimits[name]
+		b.windows[name] = &window{class: class, remaining: -1}
+	}
+	return b
+}
+
+// limit holds requests back until their class has room, and learns from the headers of the answers.
+func (b *budget) limit(next handler) handler {
+	return func(ctx context.Context, r *request) (*answer, error) {
+		class, err := b.take(ctx, r)
+		if err != nil {
+			return nil, &wireError{err: err, final: true}
+		}
+		a, err := next(ctx, r)
+		if err != nil {
+			b.give(class, err)
+			return nil, err
+		}
+		b.learn(class, r.op, a)
+		return a, nil
+	}
+}
+
+// take takes one request out of the class's window, or waits for the next window.
+func (b *budget) take(ctx context.Context, r *request) (string, error) {
+	var waited time.Time // a window that was slept through is over, whatever a clock says
+	for {
+		b.mu.Lock()
+		class := r.class()
+		if known, ok := b.learned[r.op]; ok {
+			class = known
+		}
+		w := b.windows[class]
+		if w == nil {
+			b.mu.Unlock()
+			return class, nil // the definition counts nothing
+		}
+		until := w.open(later(b.clock.Now(), waited), b.def.Headers.Remaining == "")
+		if until.IsZero() {
+			if w.remaining > 0 {
+				w.remaining--
+			}
+			w.flying++
+			b.mu.Unlock()
+			return class, nil
+		}
+		limit, remaining := w.class.Requests, w.remaining
+		b.mu.Unlock()
+		b.notice(class, until)
+		if err := b.clock.Sleep(ctx, until.Sub(b.clock.Now())); err != nil {
+			return class, fmt.Errorf("rate limit %q: %d of %d requests left until %s: %w", class, max(remaining, 0), limit, until.UTC().Format(time.TimeOnly), err)
+		}
+		waited = until
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// open is the zero time where a request may leave now, else the time to look again.
+func (w *window) open(now time.Time, counted bool) time.Time {
+	if now.Before(w.held) {
+		return w.held
+	}
+	if !w.reset.IsZero() && !now.Before(w.reset) { // a new window, of which nothing was heard yet
+		w.remaining, w.reset = -1, time.Time{}
+		if w.flying > 0 {
+			w.remaining = max(w.class.Requests-w.flying, 0)
+		} else {
+			w.remaining = w.class.Requests
+		}
+	}
+	if counted && w.reset.IsZero() { // no headers tell: count from the first request on
+		w.remaining, w.reset = w.class.Requests, now.Add(w.class.Per)
+	}
+	if w.remaining == 0 && !w.reset.IsZero() {
+		return w.reset
+	}
+	return time.Time{}
+}
+
+// give takes note of a request without an answer. One that never left was not counted.
+func (b *budget) give(class string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := b.windows[class]
+	if w == nil {
+		return
+	}
+	w.flying = max(w.flying-1, 0)
+	if wire, ok := err.(*wireError); ok && !wire.sent && w.remaining >= 0 {
+		w.remaining++
+	}
+}
+
+// learn reads the headers of an answer. The limit in them tells the class, where it is not the one that the definition
+// names.
+func (b *budget) learn(class string, op *Operation, a *answer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.Now()
+	if a.status == http.StatusTooManyRequests {
+		a.wait = readRetryAfter(a.header, b.def.Headers.Reset, now)
+	}
+	w := b.windows[class]
+	if w == nil {
+		return
+	}
+	w.flying = max(w.flying-1, 0)
+	h := b.def.Headers
+	if limit, ok := headerNumber(a.header, h.Limit); ok && limit > 0 && int(limit) != w.class.Requests {
+		if other := b.byLimit(int(limit)); other != nil {
+			if w.remaining >= 0 {
+				w.remaining++ // it was counted elsewhere
+			}
+			b.learned[op] = other.class.Name
+			w = other
+		} else {
+			w.class.Requests = int(limit) // this account has another limit than the document says
+		}
+	}
+	remaining, known := headerNumber(a.header, h.Remaining)
+	reset, dated := headerNumber(a.header, h.Reset)
+	if known && remaining >= 0 {
+		w.hear(int(min(remaining, 1<<30)), time.Unix(reset, 0), dated, now)
+	}
+	if a.wait.given {
+		w.remaining, w.held = 0, now.Add(min(a.wait.duration, w.class.Per))
+		if w.reset.Before(w.held) {
+			w.reset = w.held
+		}
+	}
+}
+
+// hear updates the window from one answer. Answers may arrive out of order: within a window the smaller number holds.
+func (w *window) hear(remaining int, reset time.Time, dated bool, now time.Time) {
+	if dated {
+		if reset.After(now.Add(2 * w.class.Per)) { // nobody waits for years because of one header
+			reset = now.Add(w.class.Per)
+		}
+		switch {
+		case reset.Before(w.reset):
+			return // of a window that is over
+		case reset.After(w.reset):
+			w.reset, w.remaining = reset, max(remaining-w.flying, 0)
+			return
+		}
+	}
+	if w.remaining < 0 || remaining < w.remaining {
+		w.remaining = remaining
+	}
+}
+
+// byLimit is the only class with a limit, or nil.
+func (b *budget) byLimit(limit int) *window {
+	var found *window
+	for _, w := range b.windows {
+		if w.class.Requests == limit {
+			if found != nil {
+				return nil
+			}
+			found = w
+		}
+	}
+	return found
+}
+
+// notice tells that a request waits.
+func (b *budget) notice(class string, until time.Time) {
+	if b.waiting != nil {
+		b.waiting(class, until)
+	}
+}
+
+func (b *budget) snapshot() []Budget {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []Budget
+	for _, name := range b.def.Classes {
+		w := b.windows[name]
+		list = append(list, Budget{Class: name, Limit: w.class.Requests, Remaining: w.remaining, Reset: w.reset})
+	}
+	return list
+}
+
+func headerNumber(h http.Header, name string) (int64, bool) {
+	if name == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(h.Get(name), 10, 64)
+	return n, err == nil
+}

@@ -1,0 +1,185 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// Config is what a Client needs besides its definition.
+type Config struct {
+	Account   string
+	BaseURL   string // overrides the definition's where not empty
+	Token     string
+	Transport http.RoundTripper // nil: a transport of its own, TLS 1.2 or later, no proxy tricks
+	Clock     Clock             // nil: the real one
+	Jitter    func() float64    // in [0,1); nil: math/rand/v2
+	UserAgent string
+	Log       *slog.Logger  // request log, redacted; nil: none
+	PollEvery time.Duration // overrides every kind's wait interval where not zero
+	// Grace overrides the definition's where not nil.
+	Grace *time.Duration
+	// Waiting, if not nil, is told when a request is held back until a rate-limit window ends. It must not block.
+	Waiting func(class string, until time.Time)
+}
+
+// Client is one account at one provider. It is safe for concurrent use; all requests share one
+// connection pool and one rate-limit budget.
+type Client struct {
+	def      *Definition
+	config   Config
+	endpoint *url.URL
+	clock    Clock
+	send     handler // the whole chain
+	budget   *budget
+	reads    atomic.Int64
+	writes   atomic.Int64
+
+	mu    sync.Mutex
+	polls map[string]*sharedPoll // by kind
+	pages map[string]int         // what the last list of a kind cost
+}
+
+// New assembles the chain of handlers. It sends nothing.
+func New(def *Definition, config Config) (*Client, error) {
+	base := def.BaseURL
+	if config.BaseURL != "" {
+		base = strings.TrimRight(config.BaseURL, "/")
+	}
+	if err := checkBaseURL(base); err != nil {
+		return nil, fmt.Errorf("endpoint of %s: %w", def.Name, err)
+	}
+	endpoint, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint of %s is not a URL", def.Name)
+	}
+	if err := checkToken(config.Token); err != nil {
+		return nil, fmt.Errorf("token of %s: %w: set %s", def.Name, err, def.Auth.TokenEnv)
+	}
+	if config.Clock == nil {
+		config.Clock = RealClock()
+	}
+	if config.Jitter == nil {
+		config.Jitter = rand.Float64
+	}
+	if config.Transport == nil {
+		config.Transport = newTransport()
+	}
+	if config.UserAgent == "" {
+		config.UserAgent = "vpsync"
+	}
+	c := &Client{
+		def: def, config: config, endpoint: endpoint, clock: config.Clock,
+		polls: map[string]*sharedPoll{}, pages: map[string]int{},
+	}
+	c.budget = newBudget(def, c.clock, config.Waiting)
+
+	// From the wire outwards. A request travels down this list from its end, its answer up.
+	h := c.transport(config.Transport, def.Timeout)       // one HTTP exchange, bounded in time and size
+	h = authorize(h, def.Auth, endpoint, config.Token)    // the token, for this host alone
+	h = identify(h, config.UserAgent)                     // the headers that every request has
+	h = encode(h)                                         // fields become bytes
+	h = logged(h, config.Log, c.clock)                    // what is sent and answered, without secrets
+	h = c.budget.limit(h)                                 // holds back what the API would refuse
+	h = classify(h, def, config.Account)                  // what is known now: done, refused, not sent, unknown
+	h = retry(h, c.clock, config.Jitter, c.budget.notice) // repeats what is safe to repeat
+	c.send = h
+	return c, nil
+}
+
+// Definition is the document that the client executes.
+func (c *Client) Definition() *Definition { return c.def }
+
+// Endpoint is the base URL in use.
+func (c *Client) Endpoint() string { return c.endpoint.String() }
+
+// Grace is how late an unanswered request may still take effect.
+func (c *Client) Grace() time.Duration {
+	if c.config.Grace != nil {
+		return *c.config.Grace
+	}
+	return c.def.Grace
+}
+
+// Budgets are what is left, by class, in the order of the definition.
+func (c *Client) Budgets() []Budget { return c.budget.snapshot() }
+
+// Requests counts what was sent so far: reads and writes. An attempt that was repeated counts twice.
+func (c *Client) Requests() (reads, writes int) {
+	return int(c.reads.Load()), int(c.writes.Load())
+}
+
+// Call is one write, complete.
+type Call struct {
+	Kind      string
+	Operation string
+	ID        string      // of the object; empty for a create
+	Desired   spec.Values // what is wanted, secrets unmarked
+	// Live is what the API last answered: an operation that replaces all its fields sends these for attributes that
+	// Desired does not hold.
+	Live spec.Values
+}
+
+// Result is what a write answered.
+type Result struct {
+	// Object as far as the answer held it; its ID is set whenever the answer named one.
+	Object spec.Object
+	// Absent: a delete was answered with 404 or 410. It is done only once a list or read confirms that the object is
+	// gone; Refusal is the error that it is otherwise.
+	Absent  bool
+	Refusal *Error
+}
+
+// Do sends one write. It repeats it only where the earlier attempt was not sent or refused with 429. An error
+// is always an *Error. ready (nil allowed) is called right before each time that the request is put on the wire; its error
+// stops the call as NotSent.
+func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result, error) {
+	kind, op, err := c.operation(call.Kind, call.Operation)
+	if err != nil {
+		return Result{}, &Error{Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation, Err: err}
+	}
+	r, err := newWrite(kind, op, call)
+	if err != nil {
+		return Result{}, &Error{
+			Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation,
+			Request: op.Schema.Request, Err: err,
+		}
+	}
+	r.ready = ready
+	a, err := c.send(ctx, r)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && call.Operation == spec.OpDelete && e.gone() {
+			return Result{Object: spec.Object{Kind: call.Kind, ID: call.ID}, Absent: true, Refusal: e}, nil
+		}
+		return Result{}, err
+	}
+	o, found := c.objectOf(kind, op, a.document, call)
+	if call.Operation == spec.OpCreate && !found {
+		return Result{}, r.failure(Unknown, c.config.Account, a, errors.New("the answer holds no id of a new object"))
+	}
+	return Result{Object: o}, nil
+}
+
+// operation finds an operation, or says that the API has none.
+func (c *Client) operation(kind, name string) (*Kind, *Operation, error) {
+	k := c.def.Kinds[kind]
+	if k == nil {
+		return nil, nil, fmt.Errorf("%s has no kind %q", c.def.Title, kind)
+	}
+	op := k.Operations[name]
+	if op == nil {
+		return nil, nil, fmt.Errorf("the API of %s has no operation %q of %s", c.def.Title, name, kind)
+	}
+	return k, op, nil
+}

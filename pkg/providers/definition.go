@@ -1,0 +1,182 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// Definition is a decoded provider definition. It is read-only.
+type Definition struct {
+	// Schema is the part that configuration and planning see.
+	Schema *spec.Schema
+
+	Name     string // "servosphere"
+	Title    string
+	BaseURL  string // without a trailing slash
+	URLEnv   string // the environment variable that overrides BaseURL: "SERVOSPHERE_API_URL"
+	Auth     Auth
+	Encoding Encoding // of request bodies, unless an operation says otherwise
+	Error    ErrorPaths
+	// Answer lists where one object may lie in an answer, first match wins; "" is the answer itself.
+	Answer  []Path
+	Paging  Paging
+	Headers RateLimitHeaders
+	Timeout time.Duration // of one request
+	Grace   time.Duration // how late an unanswered request may still take effect
+	Lag     time.Duration // how long a list may miss what was just written
+	Kinds   map[string]*Kind
+	Data    map[string]*Query
+	Tasks   map[string]*Task
+	// Classes are the names of the rate-limit classes, in the order of the document.
+	Classes []string
+	// Hash is the SHA-256 of the source, in hex.
+	Hash string
+}
+
+// Path leads to a value inside a JSON document: "plan.id". "" is the document.
+type Path string
+
+// Encoding of a request body.
+type Encoding string
+
+const (
+	EncodeJSON Encoding = "json"
+	EncodeForm Encoding = "form" // application/x-www-form-urlencoded; a list repeats NAME[]=…
+)
+
+// Auth is how a token is presented.
+type Auth struct {
+	Scheme   AuthScheme
+	TokenEnv string // the variable that holds it; starts with the provider's own name
+	Name     string // of the header or query parameter; the user name for basic
+}
+
+// AuthScheme is one of the four that the language knows.
+type AuthScheme string
+
+const (
+	AuthBearer AuthScheme = "bearer"
+	AuthHeader AuthScheme = "header"
+	AuthQuery  AuthScheme = "query"
+	AuthBasic  AuthScheme = "basic"
+)
+
+// ErrorPaths are where an error answer says what is wrong. Several paths are tried in order.
+type ErrorPaths struct {
+	Code, Message, Details []Path
+}
+
+// PagingStyle is how a list goes on.
+type PagingStyle string
+
+const (
+	PagingNone   PagingStyle = "none"
+	PagingPage   PagingStyle = "page"   // page numbers; the first answer tells how many
+	PagingNext   PagingStyle = "next"   // the answer holds the URL of the next page, on the same host
+	PagingCursor PagingStyle = "cursor" // the answer holds a token for the next page
+)
+
+// Paging describes the lists of an API.
+type Paging struct {
+	Style          PagingStyle
+	PageParameter  string // page, cursor
+	LimitParameter string
+	PageSize       int
+	Items          Path // of the array; "" where the answer is the array
+	PageCount      Path // page
+	PageNumber     Path
+	PageLimit      Path
+	Total          Path
+	Next           Path // next: URL; cursor: token
+}
+
+// RateLimitHeaders name the headers that tell the budget. Reset is in Unix seconds.
+type RateLimitHeaders struct {
+	Limit, Remaining, Reset string
+}
+
+// Kind is the part of a kind that only HTTP needs.
+type Kind struct {
+	Schema     *spec.Kind
+	Operations map[string]*Operation
+	Wire       map[string]Wire // by attribute
+	// ID is an example of an id ("srv_1234567890"): digits in it vary, the rest is fixed.
+	ID string
+	// IDPath is where an answer holds the id; "id" unless the definition says otherwise.
+	IDPath    Path
+	CreatedAt string // the attribute that tells, or empty
+	Wait      *Wait
+}
+
+// attribute is the attribute of a name, or nil.
+func (k *Kind) attribute(name string) *spec.Attribute {
+	for _, a := range k.Schema.Attributes {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// Wire is how an attribute travels.
+type Wire struct {
+	SentAs   string            // its name in requests
+	ReadFrom Path              // its place in answers
+	ReadsAs  map[string]string // configuration's word to API's word, in answers
+	SendsAs  map[string]string // the same, in requests
+	Whole    bool              // a number that must be an integer
+	// Emulate is what the API sets the attribute to by itself, as an expression over the object's
+	// attributes; nil where it does not. Only the sandbox evaluates it.
+	Emulate hcl.Expression
+}
+
+// Operation is one request.
+type Operation struct {
+	Schema *spec.Operation
+	Method string
+	Path   string // "/networks/{id}"; {name} is an attribute's value
+	Query  map[string]string
+	// Sends names the attributes of the body. Schema.Sets holds these and those that the path carries.
+	Sends    []string
+	Encoding Encoding
+	Success  int    // the status that the vendor answers; any 2xx is taken
+	Answer   []Path // overrides the definition's
+	Paging   *Paging
+	Filters  map[string][]string
+	// Refusal is the vendor's code for an operation on an attribute that is OnlyFromUnset and set already.
+	Refusal string
+	Place   spec.Range
+
+	sensitive []string // the API's names of sensitive attributes, which the log masks
+}
+
+// Wait is when a created object is usable. Each map is attribute to accepted values; all entries of a
+// map must hold.
+type Wait struct {
+	Pending, Ready, Failed map[string][]string
+	Every                  time.Duration
+	Timeout                time.Duration
+	Progress               string // an attribute that counts from 0 to 100, or empty
+}
+
+// Query is a read-only question to the API.
+type Query struct {
+	Name        string
+	Description string
+	Arguments   []*spec.Attribute
+	Results     []*spec.Attribute
+	Wire        map[string]Wire // of arguments and results
+	Operation   *Operation
+}
+
+// Task is an imperative operation.
+type Task struct {
+	Name        string
+	Description string
+	On          string // kind
+	Arguments   []*spec.Attribute
+	Wire        map[string]Wire // of the arguments
+	Operation   *Operation
+}

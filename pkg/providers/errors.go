@@ -1,0 +1,261 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// Outcome is what is known of a request after it ended. It is decided here once.
+type Outcome string
+
+const (
+	Done    Outcome = "done"     // carried out
+	Refused Outcome = "refused"  // not carried out
+	NotSent Outcome = "not sent" // never left
+	Unknown Outcome = "unknown"  // may or may not have been carried out
+)
+
+// Error is a request that did not end well.
+type Error struct {
+	Outcome    Outcome
+	Account    string
+	Kind       string
+	Operation  string
+	Request    string // "PUT /networks/net_1"
+	Status     int    // 0 where there was no answer
+	Code       string // the vendor's
+	Message    string // the vendor's words, unescaped
+	Details    string // JSON
+	Definition string // the definition's line, where a 404 or 405 may mean that it is wrong
+	RetryAfter time.Duration
+	Err        error
+
+	notJSON bool // an answer that the API itself did not write
+	final   bool // must not be repeated
+}
+
+// Error reads "create server: POST /servers: 402 INSUFFICIENT_CREDIT: text". It may hold foreign text: escape it
+// where it is shown.
+func (e *Error) Error() string {
+	parts := []string{strings.TrimSpace(e.Operation + " " + e.Kind)}
+	if e.Request != "" {
+		parts = append(parts, e.Request)
+	}
+	if e.Status != 0 {
+		word := e.Code
+		if word == "" {
+			word = http.StatusText(e.Status)
+		}
+		parts = append(parts, strings.TrimSpace(strconv.Itoa(e.Status)+" "+word))
+	}
+	if e.Message != "" {
+		parts = append(parts, e.Message)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	text := strings.Join(parts, ": ")
+	if e.Definition != "" {
+		text += fmt.Sprintf(" (the vendor does not print this request: if your account differs, correct %s)", e.Definition)
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// gone: the API itself says that the object does not exist. A page of HTML says so of the path at most.
+func (e *Error) gone() bool {
+	return (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !e.notJSON
+}
+
+// refusals are the statuses after which nothing was carried out. All others but 2xx leave it open.
+var refusals = []int{400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 429, 501}
+
+// maxMessage bounds the vendor's words in an error.
+const maxMessage = 1000
+
+// classify turns what came back into an answer or an *Error.
+func classify(next handler, def *Definition, account string) handler {
+	return func(ctx context.Context, r *request) (*answer, error) {
+		a, err := next(ctx, r)
+		if err != nil {
+			outcome, final := Unknown, false
+			var wire *wireError
+			if errors.As(err, &wire) {
+				err, final = wire.err, wire.final
+				if !wire.sent {
+					outcome = NotSent
+				}
+			}
+			e := r.failure(outcome, account, nil, redactedError{text: r.scrub(err.Error()), err: err})
+			e.final = final
+			return nil, e
+		}
+		if a.status >= 200 && a.status < 300 {
+			if a.cut != nil {
+				return nil, r.failure(Unknown, account, a, fmt.Errorf("the answer broke off: %w", a.cut))
+			}
+			if len(strings.TrimSpace(string(a.body))) == 0 {
+				return a, nil
+			}
+			if a.document, err = parseJSON(a.body); err != nil {
+				return nil, r.failure(Unknown, account, a, notJSON(r, a, err))
+			}
+			return a, nil
+		}
+		return nil, r.refusal(def, account, a)
+	}
+}
+
+// refusal reads an answer that is not 2xx.
+func (r *request) refusal(def *Definition, account string, a *answer) *Error {
+	e := r.failure(Unknown, account, a, nil)
+	if slices.Contains(refusals, a.status) {
+		e.Outcome = Refused
+	}
+	e.RetryAfter = a.wait.duration
+	if (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && !r.op.Schema.Documented {
+		e.Definition = r.op.Schema.Place
+	}
+	if a.status >= 300 && a.status < 400 {
+		e.Err = fmt.Errorf("the API redirects to host %q: vpsync never follows, since the token is not for another place", redirectHost(r, a))
+		return e
+	}
+	if a.cut != nil || len(strings.TrimSpace(string(a.body))) == 0 {
+		return e
+	}
+	document, err := parseJSON(a.body)
+	if err != nil {
+		e.Err, e.notJSON = notJSON(r, a, err), true
+		return e
+	}
+	e.Code = textAt(document, def.Error.Code)
+	e.Message = r.scrub(shorten(textAt(document, def.Error.Message), maxMessage))
+	e.Details = r.scrub(shorten(jsonAt(document, def.Error.Details), maxMessage))
+	if e.Message == "" && e.Code == "" {
+		e.Err = fmt.Errorf("the answer holds no message where the definition looks for one: %s", quotedStart(r, a.body))
+	}
+	return e
+}
+
+// failure fills what every error says.
+func (r *request) failure(outcome Outcome, account string, a *answer, err error) *Error {
+	e := &Error{Outcome: outcome, Account: account, Kind: r.kind, Operation: r.op.Schema.Name, Request: r.String(), Err: err}
+	if a != nil {
+		e.Status = a.status
+	}
+	return e
+}
+
+func notJSON(r *request, a *answer, err error) error {
+	what := "is not JSON"
+	if kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); kind != "" {
+		what = fmt.Sprintf("is not JSON (%s)", strconv.Quote(shorten(strings.TrimSpace(kind), 60)))
+		if strings.Contains(kind, "json") {
+			what = "is not usable JSON (" + err.Error() + ")"
+		}
+	}
+	return fmt.Errorf("the answer %s: %s", what, quotedStart(r, a.body))
+}
+
+// quotedStart shows the first characters of a foreign text, escaped.
+func quotedStart(r *request, body []byte) string {
+	return strconv.QuoteToASCII(shorten(r.scrub(strings.TrimSpace(strings.ToValidUTF8(string(body), "\uFFFD"))), 120))
+}
+
+func redirectHost(r *request, a *answer) string {
+	location, err := url.Parse(a.header.Get("Location"))
+	if err != nil {
+		return "?"
+	}
+	if r.url != nil {
+		location = r.url.ResolveReference(location)
+	}
+	return shorten(location.Host, 120)
+}
+
+func shorten(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n]) + "…"
+}
+
+// redactedError shows a text without secrets and still is what it wraps.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e redactedError) Error() string { return e.text }
+func (e redactedError) Unwrap() error { return e.err }
+
+// textAt is the first text that one of the paths leads to; what is no text is shown as JSON.
+func textAt(document any, paths []Path) string {
+	for _, p := range paths {
+		switch v, ok := lookup(document, p); v := v.(type) {
+		case nil:
+		case string:
+			if ok && v != "" {
+				return v
+			}
+		default:
+			return compactJSON(v)
+		}
+	}
+	return ""
+}
+
+// jsonAt is the first value that one of the paths leads to, as JSON.
+func jsonAt(document any, paths []Path) string {
+	for _, p := range paths {
+		if v, ok := lookup(document, p); ok && v != nil {
+			return compactJSON(v)
+		}
+	}
+	return ""
+}
+
+func compactJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// NotReadyError is an object that did not become what was waited for.
+type NotReadyError struct {
+	Kind, ID string
+	Status   string        // as last seen
+	Failed   bool          // the API says that it is lost
+	Missing  bool          // it is in no list
+	Waited   time.Duration // until now
+}
+
+func (e *NotReadyError) Error() string {
+	after := e.Waited.Round(time.Second)
+	switch {
+	case e.Failed:
+		return fmt.Sprintf("%s %s failed: its status is %q", e.Kind, e.ID, e.Status)
+	case e.Missing:
+		return fmt.Sprintf("%s %s does not appear in the account, %s after its create", e.Kind, e.ID, after)
+	}
+	return fmt.Sprintf("%s %s is not ready after %s: its status is %q", e.Kind, e.ID, after, e.Status)
+}
+
+// emptyObject is what is known of an object of which an answer said nothing.
+func emptyObject(kind, id string) spec.Object {
+	return spec.Object{Kind: kind, ID: id, Values: spec.Values{}}
+}

@@ -1,0 +1,169 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/sync/errgroup"
+)
+
+// List reads all pages: the first, then the rest concurrently. An object that shifted between pages
+// appears once. Of a kind that lives under a parent it reads one list for each object of the parent's kind.
+func (c *Client) List(ctx context.Context, kind string) ([]spec.Object, error) {
+	k, op, err := c.operation(kind, spec.OpList)
+	if err != nil {
+		return nil, c.impossible(kind, spec.OpList, err)
+	}
+	if k.Schema.Parent == "" {
+		return c.list(ctx, k, op, op.Path, "")
+	}
+	parents, err := c.List(ctx, k.Schema.Parent)
+	if err != nil {
+		return nil, err
+	}
+	if len(parents) > maxListedParent {
+		return nil, c.impossible(kind, spec.OpList, fmt.Errorf("it takes one list for each of %d objects of kind %s", len(parents), k.Schema.Parent))
+	}
+	lists := make([][]spec.Object, len(parents))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parentsAtOnce)
+	for i, parent := range parents {
+		group.Go(func() (err error) {
+			lists[i], err = c.ListUnder(groupCtx, kind, parent.ID)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []spec.Object
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all, nil
+}
+
+// ListUnder lists the objects of a kind that live under one parent. Their ids are composite: PARENT/ID.
+func (c *Client) ListUnder(ctx context.Context, kind, parent string) ([]spec.Object, error) {
+	k, op, err := c.operation(kind, spec.OpList)
+	if err == nil && k.Schema.Parent == "" {
+		err = fmt.Errorf("%s lives under no other kind", kind)
+	}
+	if err != nil {
+		return nil, c.impossible(kind, spec.OpList, err)
+	}
+	path, err := fillPath(k, op, Call{Kind: kind, Desired: spec.Values{k.Schema.ParentAttribute: cty.StringVal(parent)}})
+	if err != nil {
+		return nil, c.impossible(kind, spec.OpList, err)
+	}
+	return c.list(ctx, k, op, path, parent)
+}
+
+// list decodes a list, each object once.
+func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent string) ([]spec.Object, error) {
+	items, pages, err := c.items(ctx, k.Schema.Name, op, path)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]spec.Object, 0, len(items))
+	seen := make(map[string]bool, len(items))
+	for i, item := range items {
+		m, _ := item.(map[string]any)
+		id := idOf(k, m)
+		if id == "" {
+			return nil, c.unreadable(k, op, path, fmt.Errorf("entry %d of the list has no id", i+1))
+		}
+		if parent != "" {
+			id = parent + "/" + id
+		}
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		o, err := decodeObject(k, m, id)
+		if err != nil {
+			return nil, c.unreadable(k, op, path, err)
+		}
+		o.withParent(k, parent)
+		objects = append(objects, o.Object)
+	}
+	c.mu.Lock()
+	c.pages[k.Schema.Name] = pages
+	c.mu.Unlock()
+	return objects, nil
+}
+
+// Read reads one object; ok is false where the API says that there is none.
+func (c *Client) Read(ctx context.Context, kind, id string) (o spec.Object, ok bool, err error) {
+	k, op, err := c.operation(kind, spec.OpRead)
+	if err != nil {
+		return o, false, c.impossible(kind, spec.OpRead, err)
+	}
+	call := Call{Kind: kind, Operation: spec.OpRead, ID: id}
+	path, err := fillPath(k, op, call)
+	if err != nil {
+		return o, false, c.impossible(kind, spec.OpRead, err)
+	}
+	r := &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)}
+	a, err := c.send(ctx, r)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.gone() {
+			return o, false, nil
+		}
+		return o, false, err
+	}
+	body, found := c.findObject(k, op, a.document)
+	if found == "" {
+		return o, false, c.unreadable(k, op, path, fmt.Errorf("the answer holds no object with an id: %s", quotedStart(r, a.body)))
+	}
+	parent := ""
+	if k.Schema.Parent != "" {
+		parent, _, _ = strings.Cut(id, "/")
+		found = parent + "/" + found
+	}
+	if found != id {
+		return o, false, c.unreadable(k, op, path, fmt.Errorf("the answer is about %q", shorten(found, 60)))
+	}
+	d, err := decodeObject(k, body, id)
+	if err != nil {
+		return o, false, c.unreadable(k, op, path, err)
+	}
+	d.withParent(k, parent)
+	d.Detail = true
+	return d.Object, true, nil
+}
+
+// impossible is a read that cannot be sent at all.
+func (c *Client) impossible(kind, operation string, err error) *Error {
+	return &Error{Outcome: NotSent, Account: c.config.Account, Kind: kind, Operation: operation, Err: err}
+}
+
+// unreadable is an answer to a read that does not fit the definition.
+func (c *Client) unreadable(k *Kind, op *Operation, path string, err error) *Error {
+	r := &request{kind: k.Schema.Name, op: op, method: op.Method, path: path}
+	return r.failure(Unknown, c.config.Account, nil, err)
+}
+
+// listCost is how many requests the last list of a kind took; 1 where there was none yet.
+func (c *Client) listCost(kind string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.pages[kind], 1)
+}
+
+// pollOf is the poll that waiters of a kind share.
+func (c *Client) pollOf(kind string) *sharedPoll {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.polls[kind]
+	if p == nil {
+		p = &sharedPoll{turn: make(chan struct{}, 1)}
+		c.polls[kind] = p
+	}
+	return p
+}

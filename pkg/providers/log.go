@@ -1,0 +1,100 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// masked stands for a value that must not be shown.
+const masked = "(sensitive)"
+
+// maxLoggedBody bounds what a log line shows of an answer.
+const maxLoggedBody = 2000
+
+// logged writes each request and answer to the debug log. It shows no header, no query and no sensitive field; it
+// sits above authorize, so it never even sees the token.
+func logged(next handler, log *slog.Logger, clock Clock) handler {
+	if log == nil {
+		return next
+	}
+	return func(ctx context.Context, r *request) (*answer, error) {
+		if !log.Enabled(ctx, slog.LevelDebug) {
+			return next(ctx, r)
+		}
+		start := clock.Now()
+		log.DebugContext(ctx, "request", "request", r.String(), "operation", r.op.Schema.Name, "kind", r.kind, "body", shownFields(r))
+		a, err := next(ctx, r)
+		took := clock.Now().Sub(start)
+		if err != nil {
+			log.DebugContext(ctx, "no answer", "request", r.String(), "error", r.scrub(err.Error()), "took", took)
+			return nil, err
+		}
+		log.DebugContext(ctx, "answer", "request", r.String(), "status", a.status, "bytes", len(a.body), "took", took, "body", shownBody(r, a.body))
+		return a, nil
+	}
+}
+
+// shownFields is the request's body with sensitive fields masked.
+func shownFields(r *request) string {
+	var parts []string
+	for _, f := range r.fields {
+		shown := masked
+		if !f.sensitive {
+			v, err := jsonOf(f.value)
+			if err != nil {
+				continue
+			}
+			text, err := json.Marshal(v)
+			if err != nil {
+				continue
+			}
+			shown = r.scrub(string(text))
+		}
+		parts = append(parts, f.name+"="+shown)
+	}
+	return strings.Join(parts, " ")
+}
+
+// shownBody is an answer with the fields masked that the operation's kind calls sensitive. What is not JSON is not shown at
+// all: nobody knows what it holds.
+func shownBody(r *request, body []byte) string {
+	document, err := parseJSON(body)
+	if err != nil {
+		return ""
+	}
+	text, err := json.Marshal(maskFields(document, r.op.sensitive))
+	if err != nil {
+		return ""
+	}
+	shown := r.scrub(string(text))
+	if len(shown) > maxLoggedBody {
+		shown = strings.ToValidUTF8(shown[:maxLoggedBody], "") + "…"
+	}
+	return shown
+}
+
+// maskFields replaces the values of the named fields wherever they occur.
+func maskFields(v any, names []string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := map[string]any{}
+		for k, e := range v {
+			if slices.Contains(names, k) {
+				m[k] = masked
+			} else {
+				m[k] = maskFields(e, names)
+			}
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = maskFields(e, names)
+		}
+		return list
+	}
+	return v
+}

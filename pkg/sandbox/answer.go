@@ -1,0 +1,147 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// value is what an attribute is at a time: what was stored, or what is derived. It is NilVal where the attribute is
+// unset. An object that is not ready yet has none of what the API hands out with it, such as an address.
+func (s *Sandbox) value(k *kind, o *object, a *attribute, at time.Time) cty.Value {
+	if v, ok := o.values[a.Name]; ok {
+		return v
+	}
+	switch {
+	case k.waitsFor(a.Name):
+		return s.phaseValue(k, o, a.Name, at)
+	case a.Name == k.def.CreatedAt:
+		return cty.StringVal(o.created.Format(time.RFC3339))
+	case a.Name == k.schema.Changed:
+		return cty.StringVal(o.updated.Format(time.RFC3339))
+	case k.derived(a) && !s.waiting(k, o, at):
+		return a.example(o.n)
+	}
+	return cty.NilVal
+}
+
+// waiting reports whether the object is still being made, and nobody said otherwise by hand.
+func (s *Sandbox) waiting(k *kind, o *object, at time.Time) bool {
+	for name := range k.pending {
+		if _, said := o.values[name]; said {
+			return false
+		}
+	}
+	return k.def.Wait != nil && !s.aged(o, at)
+}
+
+// aged reports whether the time that an object takes to be ready has passed.
+func (s *Sandbox) aged(o *object, at time.Time) bool {
+	return s.options.Provisioning <= 0 || at.Sub(o.created) >= s.options.Provisioning
+}
+
+// phaseValue follows from the time since the object was created, so a restart neither hurries nor delays it.
+func (s *Sandbox) phaseValue(k *kind, o *object, name string, at time.Time) cty.Value {
+	ready := s.aged(o, at)
+	if name == k.def.Wait.Progress {
+		if ready {
+			return cty.NumberIntVal(100)
+		}
+		return cty.NumberIntVal(int64(100 * max(0, at.Sub(o.created)) / s.options.Provisioning))
+	}
+	phase, other := k.pending, k.ready
+	if ready {
+		phase, other = k.ready, k.pending
+	}
+	if v, ok := phase[name]; ok {
+		return v
+	}
+	return other[name]
+}
+
+// object is the JSON of an object as the API answers it. Lists leave out what only a read carries; what is unset is
+// left out everywhere.
+func (s *Sandbox) document(k *kind, o *object, at time.Time, detail bool) *document {
+	d := &document{}
+	var id any = o.id
+	if k.numeric {
+		id = json.Number(o.id)
+	}
+	d.set(k.idPath, id)
+	for _, a := range k.attrs {
+		if a.Unreadable || a.DetailOnly && !detail {
+			continue
+		}
+		if v := s.value(k, o, a, at); v != cty.NilVal {
+			d.set(a.readFrom, toJSON(words(v, a.wire.ReadsAs)))
+		}
+	}
+	return d
+}
+
+func (c *call) answerObject(o *object, detail bool) reply {
+	if c.route.success == http.StatusNoContent {
+		return reply{status: c.route.success, header: c.header}
+	}
+	body := &document{}
+	body.set(c.route.answer, c.document(c.route.kind, o, c.now, detail))
+	return jsonReply(c.route.success, c.header, body)
+}
+
+// answerDelete has no object to show; an API that answers more than 204 says so in words.
+func (c *call) answerDelete(o *object) reply {
+	if c.route.success == http.StatusNoContent {
+		return reply{status: c.route.success, header: c.header}
+	}
+	return jsonReply(c.route.success, c.header, details("message", "The "+o.kind+" "+o.id+" was deleted"))
+}
+
+func jsonReply(status int, header http.Header, body any) reply {
+	b, err := encode(body)
+	if err != nil {
+		// Documents are made of strings, numbers and booleans alone.
+		panic(err)
+	}
+	header.Set("Content-Type", "application/json")
+	return reply{status: status, header: header, body: b}
+}
+
+// seen is the object as its owner sees it: all attributes but the secret ones, in the configuration's words.
+func (s *Sandbox) seen(k *kind, o *object, at time.Time) spec.Object {
+	out := spec.Object{Kind: k.name, ID: o.id, Values: spec.Values{}, Detail: true, CreatedAt: o.created, Ready: true}
+	for _, a := range k.attrs {
+		if a.Sensitive {
+			continue
+		}
+		v := s.value(k, o, a, at)
+		if v == cty.NilVal {
+			v = cty.NullVal(a.Type)
+		}
+		out.Values[a.Name] = v
+	}
+	if w := k.def.Wait; w != nil {
+		out.Ready = s.holds(k, o, w.Ready, at)
+		out.Failed = len(w.Failed) > 0 && s.holds(k, o, w.Failed, at)
+	}
+	if v, ok := out.Values["status"]; ok && !v.IsNull() && v.Type() == cty.String {
+		out.Status = v.AsString()
+	}
+	return out
+}
+
+// holds reports whether every attribute has one of its accepted values.
+func (s *Sandbox) holds(k *kind, o *object, accepted map[string][]string, at time.Time) bool {
+	for name, wanted := range accepted {
+		v, ok := s.value(k, o, k.byName[name], at), false
+		for _, word := range wanted {
+			ok = ok || idOf(v) == word
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}

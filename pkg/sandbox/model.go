@@ -1,0 +1,186 @@
+package sandbox
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// model is a definition made ready to answer: names resolved, patterns compiled, paths split.
+// It never changes.
+type model struct {
+	def    *providers.Definition
+	base   string // path of the base URL, "/v2" or empty
+	kinds  map[string]*kind
+	names  []string // of kinds, sorted
+	routes []*route
+	// clears are the attributes that lose their value when an object of the kind is deleted.
+	clears map[string][]reference
+	// children are the kinds whose objects go with an object of the kind.
+	children map[string][]reference
+}
+
+// reference is an attribute that holds the id of another object.
+type reference struct {
+	kind *kind
+	attr *attribute
+}
+
+type kind struct {
+	name   string
+	def    *providers.Kind
+	schema *spec.Kind
+	attrs  []*attribute
+	byName map[string]*attribute
+	// id of the n-th object is before + digits + after; numeric ids are numbers in JSON.
+	before, after string
+	numeric       bool
+	idPath        []string
+	pending       map[string]cty.Value // what a waiting object answers before it is ready
+	ready         map[string]cty.Value // and after
+}
+
+type attribute struct {
+	*spec.Attribute
+	sentAs   string
+	readFrom []string
+	wire     providers.Wire
+	received map[string]string // API's word in requests to the configuration's
+	patterns []*regexp.Regexp  // beside Checks; nil where a check has none
+}
+
+func compile(def *providers.Definition) (*model, error) {
+	m := &model{def: def, kinds: map[string]*kind{}, clears: map[string][]reference{}, children: map[string][]reference{}}
+	if u, err := url.Parse(def.BaseURL); err == nil {
+		m.base = strings.TrimSuffix(u.EscapedPath(), "/")
+	}
+	m.names = slices.Sorted(maps.Keys(def.Kinds))
+	for _, name := range m.names {
+		k, err := compileKind(name, def.Kinds[name])
+		if err != nil {
+			return nil, err
+		}
+		m.kinds[name] = k
+	}
+	for _, name := range m.names {
+		k := m.kinds[name]
+		for _, a := range k.attrs {
+			if a.Refers != "" && a.ClearedWithTarget {
+				m.clears[a.Refers] = append(m.clears[a.Refers], reference{k, a})
+			}
+		}
+		if parent := k.byName[k.schema.ParentAttribute]; k.schema.Parent != "" && parent != nil {
+			m.children[k.schema.Parent] = append(m.children[k.schema.Parent], reference{k, parent})
+		}
+	}
+	m.routes = compileRoutes(m)
+	return m, nil
+}
+
+func compileKind(name string, def *providers.Kind) (*kind, error) {
+	k := &kind{name: name, def: def, schema: def.Schema, byName: map[string]*attribute{}}
+	k.before, k.after, k.numeric = splitID(def.ID)
+	if k.idPath = split(def.IDPath); len(k.idPath) == 0 {
+		k.idPath = []string{"id"}
+	}
+	for _, sa := range def.Schema.Attributes {
+		a := &attribute{Attribute: sa, wire: def.Wire[sa.Name], sentAs: sa.Name, readFrom: []string{sa.Name}}
+		if a.wire.SentAs != "" {
+			a.sentAs = a.wire.SentAs
+		}
+		if a.wire.ReadFrom != "" {
+			a.readFrom = split(a.wire.ReadFrom)
+		}
+		if len(a.wire.SendsAs) > 0 {
+			a.received = map[string]string{}
+			for word, sent := range a.wire.SendsAs {
+				a.received[sent] = word
+			}
+		}
+		a.patterns = make([]*regexp.Regexp, len(sa.Checks))
+		for i, c := range sa.Checks {
+			if c.Pattern == "" {
+				continue
+			}
+			re, err := regexp.Compile(`^(?:` + c.Pattern + `)$`)
+			if err != nil {
+				return nil, fmt.Errorf("sandbox: pattern of %s.%s: %w", name, sa.Name, err)
+			}
+			a.patterns[i] = re
+		}
+		k.attrs = append(k.attrs, a)
+		k.byName[sa.Name] = a
+	}
+	if w := def.Wait; w != nil {
+		var err error
+		if k.pending, err = k.phase(w.Pending); err != nil {
+			return nil, err
+		}
+		if k.ready, err = k.phase(w.Ready); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// phase takes the first of each attribute's accepted values.
+func (k *kind) phase(accepted map[string][]string) (map[string]cty.Value, error) {
+	phase := map[string]cty.Value{}
+	for name, words := range accepted {
+		a := k.byName[name]
+		if a == nil || len(words) == 0 {
+			return nil, fmt.Errorf("sandbox: wait of %s names %q, which is no attribute with values", k.name, name)
+		}
+		v, err := convertTo(a.Attribute, cty.StringVal(words[0]))
+		if err != nil {
+			return nil, fmt.Errorf("sandbox: wait of %s.%s: %w", k.name, name, err)
+		}
+		phase[name] = v
+	}
+	return phase, nil
+}
+
+// waitsFor reports whether the attribute's value follows from the age of the object.
+func (k *kind) waitsFor(name string) bool {
+	w := k.def.Wait
+	if w == nil {
+		return false
+	}
+	return w.Pending[name] != nil || w.Ready[name] != nil || (w.Progress != "" && w.Progress == name)
+}
+
+// derived reports whether the attribute follows from the object's number and age, and is stored only where
+// somebody set it by hand: what the API alone gives, but for what an expression computes.
+func (k *kind) derived(a *attribute) bool {
+	return k.waitsFor(a.Name) || a.Computed && !a.Optional && !a.Required && a.wire.Emulate == nil
+}
+
+// splitID takes the example of an id apart around its last run of digits.
+func splitID(example string) (before, after string, numeric bool) {
+	end := strings.LastIndexFunc(example, isDigit) + 1
+	if end == 0 {
+		return example, "", false
+	}
+	start := end
+	for start > 0 && isDigit(rune(example[start-1])) {
+		start--
+	}
+	before, after = example[:start], example[end:]
+	return before, after, before == "" && after == ""
+}
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
+
+func split(p providers.Path) []string {
+	if p == "" {
+		return nil
+	}
+	return strings.Split(string(p), ".")
+}

@@ -1,0 +1,79 @@
+package spec
+
+import "github.com/zclconf/go-cty/cty"
+
+// Request is everything that evaluating a stack depends on. With the same
+// Request (and the same files) Evaluate gives the same Response. It can be
+// encoded as JSON, so that a child process can do the evaluation.
+type Request struct {
+	// Schemas by account: "servosphere", "servosphere.eu".
+	Schemas map[string]*Schema
+	// Variables are given values in order of rising precedence.
+	Variables []VariableValue
+	// Objects are the known attributes of resources that exist, "id" among them.
+	// Attributes of a resource that is not here, and computed attributes missing from
+	// its entry, evaluate to unknown.
+	Objects map[Address]Values
+}
+
+// VariableValue is one value given to a variable from outside the stack.
+type VariableValue struct {
+	Name string
+	// Source is HCL expression syntax, or plain text where the variable's type is string
+	// and the source does not parse as one (as with VPSYNC_VAR_name=text and --var name=text).
+	// From a file it is always HCL.
+	Source string
+	Origin string // "--var", "the environment variable VPSYNC_VAR_x", or a file name
+	File   bool   // Origin is a file: Source is always HCL
+	Range  *Range // where it stands in it
+}
+
+// Response is a checked configuration, as far as it could be evaluated.
+type Response struct {
+	Resources []*Resource // sorted by address
+	Outputs   []*Output   // sorted by name
+	Settings  Settings
+	// Diagnostics of all of it; with an error among them Resources must not be planned.
+	Diagnostics Diagnostics
+}
+
+// Resource is one declared instance.
+type Resource struct {
+	Address Address
+	Account string // key into Request.Schemas
+	Kind    *Kind  `json:"-"`
+	// Values holds the attributes that the configuration names, plus client-side defaults.
+	// They are of the schema's types. A value is unknown where it depends on what only apply
+	// can tell, and marked with Sensitive where it is or derives from a secret.
+	Values Values
+	// Uses are the resources that this one names in its expressions or depends_on, sorted.
+	// Instances that are named together (server.web[*]) are all here.
+	Uses        []Address
+	Unsupported OnUnsupported // lifecycle.on_unsupported, UnsupportedError by default
+	Range       Range         // of the block's header
+	// AttributeRanges are where each attribute is set.
+	AttributeRanges map[string]Range
+}
+
+// Settings are what a stack says about vpsync itself, in its optional vpsync { } block.
+type Settings struct {
+	Allow int // brakes: how many destructive changes beyond the default; 0 is unset
+
+}
+
+// Output is one output block.
+type Output struct {
+	Name      string
+	Value     cty.Value // unknown and marked like a resource's values
+	Sensitive bool
+	Range     Range
+}
+
+// OnUnsupported decides about a change or deletion that the API cannot carry out.
+type OnUnsupported string
+
+const (
+	UnsupportedError  OnUnsupported = "error"  // stop and say so: needs a hand
+	UnsupportedForget OnUnsupported = "forget" // let go of the object; it becomes a leftover
+	UnsupportedIgnore OnUnsupported = "ignore" // list it, send nothing
+)

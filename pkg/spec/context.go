@@ -1,0 +1,221 @@
+package spec
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// evaluate is the one place where expressions get their values. With an error among the diagnostics the value is lost.
+func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (cty.Value, Diagnostics) {
+	ctx, diags := x.context(x.refs(e), each)
+	v, problems := e.Value(ctx)
+	diags = append(diags, x.tell(problems, e, ctx)...)
+	if diags.HasErrors() {
+		v = lost
+	}
+	return v, diags
+}
+
+// refs is what an expression names, worked out once.
+func (x *Session) refs(e hclsyntax.Expression) []reference {
+	if r, ok := x.references[e]; ok {
+		return r
+	}
+	r := references(e)
+	x.references[e] = r
+	return r
+}
+
+// context is what an expression may name: exactly what it does name, and nothing else.
+func (x *Session) context(refs []reference, each map[string]cty.Value) (*hcl.EvalContext, Diagnostics) {
+	var diags Diagnostics
+	groups := map[string]map[string]cty.Value{}
+	put := func(root, name string, v cty.Value) {
+		if groups[root] == nil {
+			groups[root] = map[string]cty.Value{}
+		}
+		groups[root][name] = v
+	}
+	partial := map[*resource]map[string]cty.Value{} // instances by key
+	for _, r := range refs {
+		switch r.root {
+		case "var":
+			v, ok := x.variables[r.name]
+			if !ok {
+				v = lost // said by checkReferences
+			}
+			put("var", r.name, v)
+		case "local":
+			l := x.stack.locals[r.name]
+			if l == nil || x.cyclic["local."+r.name] {
+				put("local", r.name, lost)
+				continue
+			}
+			v, problems := x.local(l)
+			diags = append(diags, problems.warnings()...) // its errors are told where it stands
+			put("local", r.name, v)
+		case "each", "count":
+		default:
+			block := x.stack.resources[r.root][r.name]
+			if block == nil || x.cyclic[block.String()] {
+				put(r.root, r.name, lost)
+				continue
+			}
+			if key, ok := x.keyOf(r, each); ok && !r.whole {
+				k, object, problems := x.keyedObject(block, key, r)
+				diags = append(diags, problems...)
+				if partial[block] == nil {
+					partial[block] = map[string]cty.Value{}
+				}
+				partial[block][k] = object
+				continue
+			}
+			put(r.root, r.name, x.collection(block))
+		}
+	}
+	for block, instances := range partial {
+		if _, all := groups[block.kind][block.name]; !all {
+			put(block.kind, block.name, cty.ObjectVal(instances))
+		}
+	}
+	ctx := &hcl.EvalContext{Variables: make(map[string]cty.Value, len(groups)+len(each)), Functions: x.functions}
+	for root, members := range groups {
+		ctx.Variables[root] = cty.ObjectVal(members)
+	}
+	for name, v := range each {
+		ctx.Variables[name] = v
+	}
+	for _, r := range refs {
+		if _, ok := ctx.Variables[r.root]; !ok {
+			ctx.Variables[r.root] = lost // each and count out of place: said by checkReferences
+		}
+	}
+	return ctx, diags
+}
+
+// keyOf is the key that a reference asks for, where that can be told without any resource.
+func (x *Session) keyOf(r reference, each map[string]cty.Value) (cty.Value, bool) {
+	if r.whole {
+		return cty.NilVal, false
+	}
+	if r.index == nil {
+		return r.key, true
+	}
+	for _, inner := range x.refs(r.index) {
+		switch inner.root {
+		case "var":
+		case "each", "count":
+			if inner.name == "" {
+				return cty.NilVal, false
+			}
+		case "local":
+			if x.needsResources("local." + inner.name) {
+				return cty.NilVal, false
+			}
+		default:
+			return cty.NilVal, false
+		}
+	}
+	v, diags := x.evaluate(r.index, each)
+	if diags.HasErrors() || IsSensitive(v) {
+		return cty.NilVal, false
+	}
+	v, _ = v.UnmarkDeep()
+	if !v.IsKnown() || v.IsNull() || !(v.Type() == cty.String || v.Type() == cty.Number) {
+		return cty.NilVal, false
+	}
+	return v, true
+}
+
+func (x *Session) needsResources(name string) bool {
+	return slices.ContainsFunc(x.dependencies(name), func(d string) bool { return !strings.HasPrefix(d, "local.") })
+}
+
+// harmless are complaints of the expression language that show no value.
+var harmless = []string{"Unsupported attribute", "Call to unknown function", "Not enough function arguments", "Too many function arguments", "Unknown variable"}
+
+var quotedName = regexp.MustCompile(`named "([^"]+)"`)
+
+// tell takes over what the expression language complains of. Its messages may show values; where a secret is at work
+// they are left out. A misspelt attribute gets a suggestion from the kinds that the expression names.
+func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx *hcl.EvalContext) Diagnostics {
+	var out Diagnostics
+	for i, d := range x.stack.sources.fromHCL(problems) {
+		p := problems[i]
+		if p.Subject == nil {
+			d.Range = rangeOf(whole.Range())
+			d = x.stack.sources.at(d)
+		}
+		var failed hcl.Expression = whole
+		if p.Expression != nil {
+			failed = p.Expression
+		}
+		scope := ctx
+		if p.EvalContext != nil {
+			scope = p.EvalContext
+		}
+		switch {
+		case slices.Contains(harmless, d.Summary):
+		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
+			d.Detail = "This expression works with a secret, so what exactly is wrong with it is not shown."
+		}
+		if m := quotedName.FindStringSubmatch(d.Detail); m != nil && d.Summary == "Unsupported attribute" {
+			var candidates []string
+			for _, r := range x.refs(whole) {
+				if kind := x.kinds[r.root+"."+r.name]; kind != nil {
+					candidates = append(candidates, "id")
+					for _, a := range kind.Attributes {
+						candidates = append(candidates, a.Name)
+					}
+				}
+			}
+			d.Detail += didYouMean(m[1], candidates)
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// worksWithSecrets: something that the expression names is or holds a secret, or it makes one itself.
+func worksWithSecrets(e hcl.Expression, ctx *hcl.EvalContext) bool {
+	for _, t := range e.Variables() {
+		if v, diags := t.TraverseAbs(ctx); !diags.HasErrors() && IsSensitive(v) {
+			return true
+		}
+		for c := ctx; c != nil; c = c.Parent() { // where the way itself fails, its beginning decides
+			if v, ok := c.Variables[t.RootName()]; ok && v.HasMark(Sensitive) {
+				return true
+			}
+		}
+	}
+	secret := false
+	if node, ok := e.(hclsyntax.Node); ok {
+		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+			if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "sensitive" {
+				secret = true
+			}
+			return nil
+		})
+	}
+	return secret
+}
+
+// poison marks values that stand for what could not be worked out. The reason has been told; what follows from it is
+// not told again.
+type poison struct{}
+
+var lost = cty.DynamicVal.Mark(poison{})
+
+func isLost(v cty.Value) bool {
+	if !v.ContainsMarked() {
+		return false
+	}
+	_, marks := v.UnmarkDeep()
+	_, ok := marks[poison{}]
+	return ok
+}

@@ -1,0 +1,204 @@
+package spec
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Severity of a Diagnostic.
+type Severity string
+
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// Diagnostic is a message with a place. It is data: package main renders it.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	// Summary is one terse line without a final stop; Detail is full sentences: what is wrong and
+	// why; Remedy is what to do about it, a snippet to paste where there is one.
+	Summary string `json:"summary"`
+	Detail  string `json:"detail,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+	Range   *Range `json:"range,omitempty"`
+	// Snippet is the source line at Range.Start, or empty; the renderer underlines from Range.
+	Snippet string `json:"snippet,omitempty"`
+	// Address is the resource concerned, where one is.
+	Address string `json:"address,omitempty"`
+}
+
+// Diagnostics is a list of them, in the order of their places.
+type Diagnostics []Diagnostic
+
+// Pos is a place in a file: Line and Column count from 1 (columns are grapheme
+// clusters), Byte from 0.
+type Pos struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Byte   int `json:"byte"`
+}
+
+// Range is a part of a file. File is relative to the stack's folder, with forward slashes.
+type Range struct {
+	File  string `json:"file"`
+	Start Pos    `json:"start"`
+	End   Pos    `json:"end"`
+}
+
+// String is the place as people write it: "main.hcl line 12".
+func (r Range) String() string { return fmt.Sprintf("%s line %d", r.File, r.Start.Line) }
+
+// HasErrors: something in it is more than a warning.
+func (d Diagnostics) HasErrors() bool {
+	return slices.ContainsFunc(d, func(x Diagnostic) bool { return x.Severity == SeverityError })
+}
+
+// Sort orders by place; what has none comes first.
+func (d Diagnostics) Sort() {
+	slices.SortStableFunc(d, func(a, b Diagnostic) int {
+		switch {
+		case a.Range == nil && b.Range == nil:
+			return 0
+		case a.Range == nil:
+			return -1
+		case b.Range == nil:
+			return 1
+		}
+		return cmp.Or(strings.Compare(a.Range.File, b.Range.File), a.Range.Start.Byte-b.Range.Start.Byte, strings.Compare(a.Summary, b.Summary))
+	})
+}
+
+// distinct drops repetitions: a mistake in a block is found in each of its instances.
+func (d Diagnostics) distinct() Diagnostics {
+	type key struct {
+		summary, detail string
+		at              Range
+	}
+	seen := map[key]bool{}
+	var out Diagnostics
+	for _, x := range d {
+		k := key{summary: x.Summary, detail: x.Detail}
+		if x.Range != nil {
+			// One message a place is enough, whatever instance it names.
+			k.at, k.detail = *x.Range, ""
+		}
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Error is all of it in one line each, so that diagnostics can travel as an error.
+func (d Diagnostics) Error() string {
+	var lines []string
+	for _, x := range d {
+		line := x.Summary
+		if x.Range != nil {
+			line = x.Range.String() + ": " + line
+		}
+		if x.Detail != "" {
+			line += ": " + x.Detail
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func rangeOf(r hcl.Range) *Range {
+	return &Range{File: r.Filename, Start: Pos(r.Start), End: Pos(r.End)}
+}
+
+// problem is an error at a place of the stack.
+func (s *Stack) problem(at hcl.Range, summary, detail, remedy string) Diagnostic {
+	return s.sources.at(Diagnostic{Severity: SeverityError, Summary: summary, Detail: detail, Remedy: remedy, Range: rangeOf(at)})
+}
+
+// at adds the source line to a diagnostic with a place.
+func (s sources) at(d Diagnostic) Diagnostic {
+	if d.Range == nil {
+		return d
+	}
+	src := s[d.Range.File]
+	start := min(max(d.Range.Start.Byte, 0), len(src))
+	from := bytes.LastIndexByte(src[:start], '\n') + 1
+	to := len(src)
+	if i := bytes.IndexByte(src[start:], '\n'); i >= 0 {
+		to = start + i
+	}
+	d.Snippet = strings.TrimSuffix(string(src[from:to]), "\r")
+	return d
+}
+
+// fromHCL takes over what the parser or an evaluation says. Its values are left behind: they may be secrets.
+func (s sources) fromHCL(all hcl.Diagnostics) Diagnostics {
+	var out Diagnostics
+	for _, x := range all {
+		d := Diagnostic{Severity: SeverityError, Summary: x.Summary, Detail: x.Detail}
+		if x.Severity == hcl.DiagWarning {
+			d.Severity = SeverityWarning
+		}
+		if x.Subject != nil {
+			d.Range = rangeOf(*x.Subject)
+		}
+		out = append(out, s.at(d))
+	}
+	return out
+}
+
+// didYouMean is a sentence that names the nearest of the candidates, or nothing.
+func didYouMean(word string, candidates []string) string {
+	if near := Nearest(word, candidates); near != "" {
+		return fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return ""
+}
+
+// Nearest is the candidate that is a typing mistake or two away from word, or empty.
+func Nearest(word string, candidates []string) string {
+	if len(candidates) > maxCandidates {
+		candidates = candidates[:maxCandidates]
+	}
+	best, least := "", len(word)/3+2
+	if len(word) < 3 {
+		least = 2
+	}
+	for _, c := range candidates {
+		a, b := strings.ToLower(word), strings.ToLower(c)
+		if len(a)-len(b) >= least || len(b)-len(a) >= least {
+			continue
+		}
+		d := levenshtein.Distance(a, b, nil)
+		if swapped(a, b) {
+			d = 1
+		}
+		// A short name needs a reason beyond being short.
+		if d < least && d < max(len(a), len(b)) && (d < 2 || len(word) > 3) {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// maxCandidates bounds the search for a near name.
+const maxCandidates = 2000
+
+// swapped: two neighbouring letters have changed places.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}

@@ -1,0 +1,131 @@
+package spec
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// fileFunctions read files of the stack's folder. The operating system keeps them in it: neither "..", nor an absolute
+// path, nor a symbolic link leads out.
+func fileFunctions(dir string) map[string]function.Function {
+	read := func(name string) ([]byte, error) {
+		if err := foreign(name); err != nil {
+			return nil, err
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		data, err := readLimited(root, name, maxFileBytes+1)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
+		case len(data) > maxFileBytes:
+			return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFileBytes)
+		}
+		return data, nil
+	}
+	return map[string]function.Function{
+		"file": textFunction(func(name string) (string, error) {
+			data, err := read(name)
+			if err == nil && !utf8.Valid(data) {
+				err = fmt.Errorf("%s is not UTF-8 text; filebase64 reads any file", name)
+			}
+			return string(data), err
+		}),
+		"filebase64": textFunction(func(name string) (string, error) {
+			data, err := read(name)
+			return base64.StdEncoding.EncodeToString(data), err
+		}),
+		"fileexists": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "path", Type: cty.String}}, Type: function.StaticReturnType(cty.Bool),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				if err := foreign(args[0].AsString()); err != nil {
+					return cty.NilVal, function.NewArgError(0, err)
+				}
+				root, err := os.OpenRoot(dir)
+				if err != nil {
+					return cty.NilVal, err
+				}
+				defer root.Close()
+				info, err := root.Stat(args[0].AsString())
+				if errors.Is(err, fs.ErrNotExist) {
+					return cty.False, nil
+				}
+				if err != nil {
+					return cty.NilVal, function.NewArgErrorf(0, "cannot be looked for (%s); files lie in the stack's own folder", reason(err))
+				}
+				return cty.BoolVal(info.Mode().IsRegular()), nil
+			},
+		}),
+		"fileset": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
+			Type:   function.StaticReturnType(cty.Set(cty.String)),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				return fileSet(dir, args[0].AsString(), args[1].AsString())
+			},
+		}),
+	}
+}
+
+// privateFolder is vpsync's own, inside the stack's. No function reads it: it holds no configuration, and closing a
+// descriptor of the state's database would drop the locks that this process holds on it.
+const privateFolder = ".vpsync"
+
+// foreign says why a path is no part of the configuration, or nothing. What leads out of the folder by a symbolic link
+// is refused by the operating system.
+func foreign(name string) error {
+	clean := filepath.Clean(filepath.FromSlash(name))
+	switch {
+	case !filepath.IsLocal(clean):
+		return fmt.Errorf("%s leads out of the stack's own folder; copy the file into it", name)
+	case clean == privateFolder || strings.HasPrefix(clean, privateFolder+string(filepath.Separator)):
+		return fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
+	}
+	return nil
+}
+
+// fileSet lists the files below a folder of the stack whose paths match a pattern.
+func fileSet(dir, path, pattern string) (cty.Value, error) {
+	if err := foreign(path); err != nil {
+		return cty.NilVal, function.NewArgError(0, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	defer root.Close()
+	sub, err := root.OpenRoot(path)
+	if err != nil {
+		return cty.NilVal, function.NewArgErrorf(0, "cannot be opened (%s); files lie in the stack's own folder", reason(err))
+	}
+	defer sub.Close()
+	names, err := doublestar.Glob(sub.FS(), pattern, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+	if err != nil {
+		return cty.NilVal, function.NewArgErrorf(1, "is not a pattern such as **/*.pub")
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return foreign(filepath.Join(path, n)) != nil })
+	if len(names) == 0 {
+		return cty.SetValEmpty(cty.String), nil
+	}
+	if len(names) > maxElements {
+		return cty.NilVal, function.NewArgErrorf(1, "matches more than %d files", maxElements)
+	}
+	out := make([]cty.Value, len(names))
+	for i, n := range names {
+		out[i] = cty.StringVal(n)
+	}
+	return cty.SetVal(out), nil
+}

@@ -1,0 +1,271 @@
+package spec
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// calls is every function of the table at work: an expression and what it gives.
+var calls = map[string][][2]string{
+	"abs":      {{`abs(-2)`, `2`}},
+	"ceil":     {{`ceil(1.2)`, `2`}},
+	"floor":    {{`floor(-1.2)`, `-2`}},
+	"log":      {{`log(16, 2)`, `4`}},
+	"max":      {{`max(1, 3, 2)`, `3`}},
+	"min":      {{`min(4, 3, 5)`, `3`}},
+	"parseint": {{`parseint("ff", 16)`, `255`}},
+	"pow":      {{`pow(2, 10)`, `1024`}},
+	"signum":   {{`signum(-7)`, `-1`}},
+
+	"chomp":       {{`chomp("a\n\n")`, `"a"`}},
+	"endswith":    {{`endswith("web-1", "-1")`, `true`}, {`endswith("web", "x")`, `false`}},
+	"format":      {{`format("%s-%03d", "web", 7)`, `"web-007"`}, {`format("%5s|%-5s|%%", "a", "b")`, `"    a|b    |%"`}},
+	"formatlist":  {{`formatlist("%s.example", ["a", "b"])`, `["a.example", "b.example"]`}},
+	"indent":      {{`indent(2, "a\nb")`, `"a\n  b"`}},
+	"join":        {{`join(",", ["a", "b"])`, `"a,b"`}, {`join("", [])`, `""`}},
+	"lower":       {{`lower("ÄB")`, `"äb"`}},
+	"regex":       {{`regex("[0-9]+", "web-12")`, `"12"`}, {`regex("(?P<n>[a-z]+)-(?P<i>[0-9]+)", "web-12").i`, `"12"`}},
+	"regexall":    {{`regexall("[a-z]", "a1b")`, `["a", "b"]`}},
+	"replace":     {{`replace("a.b.c", ".", "-")`, `"a-b-c"`}, {`replace("web-12", "/-([0-9]+)/", "($1)")`, `"web(12)"`}, {`replace("ab", "", "-")`, `"-a-b-"`}},
+	"split":       {{`split(",", "a,b")`, `["a", "b"]`}},
+	"startswith":  {{`startswith("web-1", "web")`, `true`}},
+	"strcontains": {{`strcontains("web-1", "b-")`, `true`}},
+	"strrev":      {{`strrev("abc")`, `"cba"`}},
+	"substr":      {{`substr("hello", 1, 3)`, `"ell"`}, {`substr("hello", -2, -1)`, `"lo"`}},
+	"title":       {{`title("hello world")`, `"Hello World"`}},
+	"trim":        {{`trim("?!a!?", "!?")`, `"a"`}},
+	"trimprefix":  {{`trimprefix("web-1", "web-")`, `"1"`}},
+	"trimspace":   {{`trimspace(" a ")`, `"a"`}},
+	"trimsuffix":  {{`trimsuffix("a.pub", ".pub")`, `"a"`}},
+	"upper":       {{`upper("a")`, `"A"`}},
+
+	"alltrue":         {{`alltrue([])`, `true`}, {`alltrue([true, false])`, `false`}, {`alltrue([true, null])`, `false`}},
+	"anytrue":         {{`anytrue([])`, `false`}, {`anytrue([false, true])`, `true`}, {`anytrue([null])`, `false`}},
+	"chunklist":       {{`chunklist(["a", "b", "c"], 2)`, `[["a", "b"], ["c"]]`}},
+	"coalesce":        {{`coalesce(null, "", "a", "b")`, `"a"`}, {`coalesce(null, 0)`, `0`}},
+	"coalescelist":    {{`coalescelist([], ["a"])`, `["a"]`}},
+	"compact":         {{`compact(["a", "", "b"])`, `["a", "b"]`}},
+	"concat":          {{`concat(["a"], ["b"])`, `["a", "b"]`}},
+	"contains":        {{`contains(["a", "b"], "b")`, `true`}},
+	"distinct":        {{`distinct(["a", "b", "a"])`, `["a", "b"]`}},
+	"element":         {{`element(["a", "b"], 3)`, `"b"`}},
+	"flatten":         {{`flatten([["a"], [["b"], []]])`, `["a", "b"]`}},
+	"index":           {{`index(["a", "b"], "b")`, `1`}},
+	"keys":            {{`keys({ b = 1, a = 2 })`, `["a", "b"]`}},
+	"length":          {{`length(["a", "b"])`, `2`}, {`length("größe")`, `5`}, {`length({ a = 1 })`, `1`}, {`length(toset(["a", "a"]))`, `1`}, {`length([])`, `0`}},
+	"lookup":          {{`lookup({ a = "x" }, "a", "y")`, `"x"`}, {`lookup({ a = "x" }, "b", "y")`, `"y"`}, {`lookup(tomap({ a = "x" }), "b", "y")`, `"y"`}, {`lookup({ a = "x" }, "a")`, `"x"`}},
+	"merge":           {{`merge({ a = 1 }, { b = 2 }, { a = 3 })`, `{"a" = 3, "b" = 2}`}},
+	"one":             {{`one(["a"])`, `"a"`}, {`one([])`, `null`}, {`one(toset(["a"]))`, `"a"`}},
+	"range":           {{`range(3)`, `[0, 1, 2]`}, {`range(1, 3)`, `[1, 2]`}, {`range(0, 5, 2)`, `[0, 2, 4]`}, {`range(2, 0)`, `[2, 1]`}, {`range(0)`, `[]`}, {`length(range(5000))`, `5000`}},
+	"reverse":         {{`reverse(["a", "b"])`, `["b", "a"]`}},
+	"setintersection": {{`setintersection(["a", "b"], ["b"])`, `["b"]`}},
+	"setproduct":      {{`setproduct(["a", "b"], [1, 2])`, `[["a", 1], ["a", 2], ["b", 1], ["b", 2]]`}},
+	"setsubtract":     {{`setsubtract(["a", "b"], ["b"])`, `["a"]`}},
+	"setunion":        {{`setunion(["a"], ["b"])`, `["a", "b"]`}},
+	"slice":           {{`slice(["a", "b", "c"], 1, 3)`, `["b", "c"]`}},
+	"sort":            {{`sort(["b", "a"])`, `["a", "b"]`}},
+	"sum":             {{`sum([1, 2.5, "3"])`, `6.5`}, {`sum(toset([1, 1]))`, `1`}},
+	"values":          {{`values({ b = 1, a = 2 })`, `[2, 1]`}},
+	"zipmap":          {{`zipmap(["a", "b"], [1, 2])`, `{"a" = 1, "b" = 2}`}},
+
+	"can":          {{`can(tonumber("x"))`, `false`}, {`can(1)`, `true`}},
+	"nonsensitive": {{`nonsensitive(sensitive("a"))`, `"a"`}, {`nonsensitive([sensitive("a")])`, `["a"]`}, {`nonsensitive("a")`, `"a"`}},
+	"sensitive":    {{`sensitive("a")`, `sensitive("a")`}, {`upper(sensitive("a"))`, `sensitive("A")`}, {`"x-${sensitive("a")}"`, `sensitive("x-a")`}},
+	"tobool":       {{`tobool("true")`, `true`}},
+	"tolist":       {{`tolist(["a", 1])`, `["a", "1"]`}},
+	"tomap":        {{`tomap({ a = 1 })`, `{"a" = 1}`}},
+	"tonumber":     {{`tonumber("1.5")`, `1.5`}},
+	"toset":        {{`toset(["b", "a", "a"])`, `["a", "b"]`}},
+	"tostring":     {{`tostring(1)`, `"1"`}, {`tostring(null)`, `null`}},
+	"try":          {{`try(tonumber("x"), 2)`, `2`}},
+
+	"base64decode": {{`base64decode("aGVsbG8=")`, `"hello"`}},
+	"base64encode": {{`base64encode("hello")`, `"aGVsbG8="`}},
+	"base64sha256": {{`base64sha256("hello")`, `"LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="`}},
+	"csvdecode":    {{`csvdecode("a,b\n1,2")`, `[{"a" = "1", "b" = "2"}]`}},
+	"jsondecode":   {{`jsondecode("{\"a\": [1, null]}")`, `{"a" = [1, null]}`}},
+	"jsonencode":   {{`jsonencode({ a = [1, "x"] })`, `"{\"a\":[1,\"x\"]}"`}},
+	"md5":          {{`md5("hello")`, `"5d41402abc4b2a76b9719d911017c592"`}},
+	"sha1":         {{`sha1("hello")`, `"aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d"`}},
+	"sha256":       {{`sha256("hello")`, `"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"`}},
+	"sha512":       {{`substr(sha512("hello"), 0, 16)`, `"9b71d224bd62f378"`}},
+	"urlencode":    {{`urlencode("a b&c")`, `"a+b%26c"`}},
+
+	"cidrhost":    {{`cidrhost("10.0.0.0/24", 5)`, `"10.0.0.5"`}, {`cidrhost("10.0.0.0/24", -1)`, `"10.0.0.255"`}, {`cidrhost("2001:db8::/64", 1)`, `"2001:db8::1"`}},
+	"cidrnetmask": {{`cidrnetmask("172.16.0.0/12")`, `"255.240.0.0"`}},
+	"cidrsubnet":  {{`cidrsubnet("10.0.0.0/8", 8, 2)`, `"10.2.0.0/16"`}, {`cidrsubnet("2001:db8::/56", 8, 162)`, `"2001:db8:0:a2::/64"`}},
+	"cidrsubnets": {{`cidrsubnets("10.1.0.0/16", 4, 4, 8, 4)`, `["10.1.0.0/20", "10.1.16.0/20", "10.1.32.0/24", "10.1.48.0/20"]`}, {`cidrsubnets("10.0.0.0/8")`, `[]`}},
+
+	"formatdate": {{`formatdate("YYYY-MM-DD", "2026-11-21T04:00:00Z")`, `"2026-11-21"`}},
+	"timeadd":    {{`timeadd("2026-11-21T04:00:00Z", "1h")`, `"2026-11-21T05:00:00Z"`}},
+
+	"file":       {{`file("keys/ops.pub")`, `"ssh-ed25519 AAAA ops\n"`}, {`file("./keys/../keys/ops.pub")`, `"ssh-ed25519 AAAA ops\n"`}},
+	"filebase64": {{`filebase64("binary")`, `"/w=="`}},
+	"fileexists": {{`fileexists("keys/ops.pub")`, `true`}, {`fileexists("keys/none")`, `false`}},
+	"fileset":    {{`fileset("keys", "*.pub")`, `["dev.pub", "ops.pub"]`}, {`fileset(".", "**/*.pub")`, `["keys/dev.pub", "keys/ops.pub"]`}, {`fileset(".", "*.none")`, `[]`}},
+}
+
+// refusals are calls that cannot work, and what the message says.
+var refusals = []struct{ expression, says string }{
+	{`timestamp()`, "no plan would ever be empty"},
+	{`uuid()`, "no plan would ever be empty"},
+	{`bcrypt("x")`, "no plan would ever be empty"},
+	{`plantimestamp()`, "no plan would ever be empty"},
+
+	{`pow(10, 400)`, "not a number that can be written down"},
+	{`pow(0, -1)`, "not a number that can be written down"},
+	{`format("%100000000s", "x")`, "at most 10000"},
+	{`format("%.99999999999999999999f", 1)`, "at most 10000"},
+	{`formatlist("%1000000s", ["x"])`, "at most 10000"},
+	{`indent(1000000, "a\nb")`, "at most 10000"},
+	{`indent(10000, join("", [for i in range(1000) : "\n"]))`, "longer than"},
+	{`range(1e12)`, "more than 100000 elements"},
+	{`range(0, 1, 0)`, "step"},
+	{`range(0, 1, -1)`, "step"},
+	{`range()`, "range takes"},
+	{`setproduct(range(1000), range(1000))`, "more than 100000 elements"},
+	{`replace(join("", [for i in range(3000) : "a"]), "a", join("", [for i in range(3000) : "b"]))`, "longer than"},
+	{`join(join("", [for i in range(3000) : "b"]), [for i in range(3000) : "a"])`, "longer than"},
+	{`tostring(1e300 * 1e300 * 1e300 * 1e300 * 1e300 * 1e300)`, "too large"},
+	{`jsonencode([1e300 * 1e300 * 1e300 * 1e300 * 1e300 * 1e300])`, "too large"},
+
+	{`lookup({ a = 1 }, "b")`, "there is no key"},
+	{`index(["a"], "b")`, "does not hold that value"},
+	{`coalesce(null, "")`, "null or empty"},
+	{`one(["a", "b"])`, "one element at most"},
+	{`sum([])`, "nothing to add up"},
+	{`sum(["x"])`, "numbers is needed"},
+	{`base64decode("%")`, "not standard base64"},
+	{`base64decode("/w==")`, "not UTF-8"},
+	{`cidrhost("10.0.0.0", 1)`, "address range such as"},
+	{`cidrhost("10.0.0.0/30", 9)`, ""},
+	{`cidrhost("10.0.0.0/30", 0.5)`, "whole number"},
+	{`cidrnetmask("::/0")`, "IPv4"},
+	{`cidrsubnet("10.0.0.0/30", 8, 1)`, ""},
+	{`cidrsubnets("10.0.0.0/30", 1, 1, 1)`, "is full"},
+	{`cidrsubnets("10.0.0.0/30", 0)`, "must add 1 to 2 bits"},
+
+	{`file("none")`, "no such file"},
+	{`file("binary")`, "not UTF-8"},
+	{`file("large")`, "larger than"},
+	{`file("keys")`, "not a regular file"},
+	{`file("pipe")`, "not a regular file"},
+	{`file("../outside")`, "leads out of the stack's own folder"},
+	{`file("keys/../../outside")`, "leads out of the stack's own folder"},
+	{`file("/etc/passwd")`, "leads out of the stack's own folder"},
+	{`file("")`, ""},
+	{`file("link")`, "cannot be read"},
+	{`filebase64("link")`, "cannot be read"},
+	{`file(".vpsync/state.db")`, "belongs to vpsync itself"},
+	{`file("keys/../.vpsync/state.db")`, "belongs to vpsync itself"},
+	{`fileexists("../outside")`, "leads out of the stack's own folder"},
+	{`fileset("..", "*")`, "leads out of the stack's own folder"},
+	{`fileset(".", "[")`, "is not a pattern"},
+}
+
+// functionFolder is a stack's folder with everything that functions read, or must not.
+func functionFolder(t *testing.T) string {
+	dir := folder(t, map[string]string{
+		"stack/keys/ops.pub": "ssh-ed25519 AAAA ops\n", "stack/keys/dev.pub": "", "stack/binary": "\xff", "stack/large": strings.Repeat("x", 1<<20+1),
+		"stack/.vpsync/state.db": "x", "stack/.vpsync/x.pub": "x", "outside": "not yours",
+	})
+	require.NoError(t, os.Symlink("../outside", filepath.Join(dir, "stack", "link")))
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "stack", "pipe"), 0o600))
+	return filepath.Join(dir, "stack")
+}
+
+func callIn(t *testing.T, dir, expression string) (string, Diagnostics) {
+	source := "output \"it\" {\n  sensitive = true\n  value = " + expression + "\n}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(source), 0o644))
+	stack, diags := Load(dir)
+	require.Empty(t, diags)
+	response := stack.Evaluate(acme())
+	if len(response.Outputs) == 0 {
+		return "", response.Diagnostics
+	}
+	return show(response.Outputs[0].Value), response.Diagnostics
+}
+
+func TestFunctions(t *testing.T) {
+	dir := functionFolder(t)
+	for name, examples := range calls {
+		t.Run(name, func(t *testing.T) {
+			for _, x := range examples {
+				got, diags := callIn(t, dir, x[0])
+				require.Emptyf(t, diags, "%s", x[0])
+				require.Equalf(t, x[1], got, "%s", x[0])
+			}
+		})
+	}
+	refused := []string{"timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt"}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(functions(dir))), append(slices.Collect(maps.Keys(calls)), refused...), "every function is tested")
+}
+
+func TestFunctionsRefuse(t *testing.T) {
+	dir := functionFolder(t)
+	for _, x := range refusals {
+		t.Run(x.expression, func(t *testing.T) {
+			got, diags := callIn(t, dir, x.expression)
+			require.Truef(t, diags.HasErrors(), "gave %.100s", got)
+			require.ErrorContains(t, diags, x.says)
+		})
+	}
+}
+
+// TestFunctionsCarryMarksAndUnknowns holds that a secret stays one, and what is not known yet stays so.
+func TestFunctionsCarryMarksAndUnknowns(t *testing.T) {
+	for _, x := range [][2]string{
+		{`lookup({ a = 1 }, sensitive("a"))`, `sensitive(1)`},
+		{`lookup(sensitive({ a = 1 }), "b", 2)`, `sensitive(2)`},
+		{`length(sensitive("abc"))`, `sensitive(3)`},
+		{`length([sensitive("a")])`, `1`},
+		{`coalesce(sensitive(""), "a")`, `sensitive("a")`},
+		{`one(sensitive(["a"]))`, `sensitive("a")`},
+		{`replace("abc", "b", sensitive("x"))`, `sensitive("axc")`},
+		{`format("%s", sensitive("x"))`, `sensitive("x")`},
+		{`join(",", ["a", sensitive("b")])`, `sensitive("a,b")`},
+		{`jsonencode({ a = sensitive("x") })`, `sensitive("{\"a\":\"x\"}")`},
+		{`[for x in [1, 2] : x if sensitive(x > 1)]`, `sensitive([2])`},
+		{`sensitive(true) ? 1 : 2`, `sensitive(1)`},
+		{`length(server.one.id)`, `unknown`},
+		{`format("%s", server.one.id)`, `unknown`},
+		{`coalesce(server.one.id, "a")`, `unknown`},
+		{`[server.one.id, "a"]`, `[unknown, "a"]`},
+		{`lookup({ a = server.one.id }, "a")`, `unknown`},
+		{`alltrue([server.one.id == "x", false])`, `false`},
+		{`upper(sensitive(server.one.id))`, `sensitive(unknown)`},
+		{`length([server.one.id])`, `1`},
+		{`try(server.one.id, "x")`, `unknown`},
+		{`toset([])`, `[]`},
+		{`toset(["a", server.one.id])`, `["a", unknown]`},
+		{`toset(["a", sensitive("b")])`, `sensitive(["a", "b"])`},
+		{`toset(sensitive(["a"]))`, `sensitive(["a"])`},
+		{`tolist([{ a = 1 }, { a = 2 }])`, `[{"a" = 1}, {"a" = 2}]`},
+		{`tolist(null)`, `null`},
+		{`tolist(toset(["b", "a"]))`, `["a", "b"]`},
+		{`tomap({ a = "x", b = sensitive("y") })`, `{"a" = "x", "b" = sensitive("y")}`},
+		{`tomap({})`, `{}`},
+		{`tomap({ a = 1, b = "x" })`, `{"a" = "1", "b" = "x"}`},
+	} {
+		response := load(t, `
+server "one" {
+  name     = "one"
+  plan     = "m"
+  location = "AMS"
+}
+output "it" {
+  sensitive = true
+  value     = `+x[0]+`
+}
+`).Evaluate(acme())
+		require.Emptyf(t, response.Diagnostics, "%s", x[0])
+		require.Equalf(t, x[1], show(response.Outputs[0].Value), "%s", x[0])
+	}
+}

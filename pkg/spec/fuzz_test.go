@@ -1,0 +1,97 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzLoad holds what every stack can rely on, however broken it is: loading and evaluating come to an end without a
+// panic, every diagnostic lies inside its file, and what comes out can travel as JSON.
+func FuzzLoad(f *testing.F) {
+	paths, err := filepath.Glob("testdata/scenarios/*.txtar")
+	require.NoError(f, err)
+	require.GreaterOrEqual(f, len(paths), 10, "the scenarios are the seeds")
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		require.NoError(f, err)
+		f.Add(archive.Files[0].Data)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, source []byte) {
+		if bytes.Contains(source, []byte("range")) {
+			t.Skip("loops over loops take longer than a fuzzer waits; what runs them has a limit of time")
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "main.hcl"), source, 0o600))
+		stack, diags := Load(dir)
+		requireInside(t, diags, source)
+		if stack == nil {
+			return
+		}
+		request := acme()
+		request.Objects = map[Address]Values{{Kind: "server", Name: "web"}: {"id": text("srv_1")}}
+		response := stack.Evaluate(request)
+		requireInside(t, response.Diagnostics, source)
+		_, err := json.Marshal(response)
+		require.NoError(t, err)
+		session := stack.Session(request)
+		for _, r := range response.Resources {
+			session.Know(r.Address, Values{"id": text("known")})
+			_, diags := session.Resource(r.Address)
+			requireInside(t, diags, source)
+			again, err := ParseAddress(r.Address.String())
+			if len(r.Address.String()) <= maxAddress {
+				require.NoError(t, err)
+				require.Equal(t, r.Address, again)
+			}
+		}
+		_, diags = session.Outputs()
+		requireInside(t, diags, source)
+	})
+}
+
+func requireInside(t *testing.T, diags Diagnostics, source []byte) {
+	source = bytes.TrimPrefix(source, []byte("\xef\xbb\xbf"))
+	for _, d := range diags {
+		require.NotEmpty(t, d.Summary)
+		if d.Range == nil {
+			continue
+		}
+		require.Equal(t, "main.hcl", d.Range.File)
+		require.LessOrEqual(t, 0, d.Range.Start.Byte)
+		require.LessOrEqual(t, d.Range.Start.Byte, d.Range.End.Byte)
+		require.LessOrEqualf(t, d.Range.End.Byte, len(source), "%+v", d)
+		require.Positive(t, d.Range.Start.Line)
+		require.Positive(t, d.Range.Start.Column)
+		require.NotContains(t, d.Snippet, "\n")
+	}
+}
+
+// FuzzParseAddress holds that an address is written in one way only.
+func FuzzParseAddress(f *testing.F) {
+	seeds, err := os.ReadFile("testdata/addresses.txt")
+	require.NoError(f, err)
+	lines := bytes.Split(bytes.TrimSpace(seeds), []byte("\n"))
+	require.GreaterOrEqual(f, len(lines), 10)
+	for _, line := range lines {
+		f.Add(string(line))
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := ParseAddress(s)
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.True(t, utf8.ValidString(a.String()))
+		again, err := ParseAddress(a.String())
+		require.NoErrorf(t, err, "%q", a.String())
+		require.Equal(t, a, again)
+		require.Equal(t, a.String(), again.String())
+	})
+}

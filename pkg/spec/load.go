@@ -1,0 +1,159 @@
+package spec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Stack is one folder of HCL, parsed. It is made by Load and never changes; sessions opened on it do the evaluating.
+type Stack struct {
+	// Dir is the folder. Functions such as file() cannot leave it.
+	Dir string
+	// Providers are the stack's provider blocks, in source order. A caller finds a Schema for each and passes them to
+	// Evaluate.
+	Providers []ProviderBlock
+	// Settings are what the stack says about vpsync itself.
+	Settings Settings
+
+	sources   sources
+	variables map[string]*variable
+	locals    map[string]*local
+	outputs   map[string]*output
+	resources map[string]map[string]*resource // by kind and name
+	order     []*resource                     // in source order
+}
+
+// ProviderBlock is one provider block: provider "servosphere" { alias = "eu" }.
+type ProviderBlock struct {
+	Name       string // "servosphere"
+	Alias      string // "eu", or empty
+	TokenEnv   string // token_env, or empty for the definition's own
+	Definition string // definition, a path inside the stack, or empty for an embedded one
+	Range      Range
+}
+
+// Account is the key of the account that the block configures: "servosphere" or "servosphere.eu".
+func (b ProviderBlock) Account() string {
+	if b.Alias == "" {
+		return b.Name
+	}
+	return b.Name + "." + b.Alias
+}
+
+// sources are the bytes of every file, for the snippets of diagnostics.
+type sources map[string][]byte
+
+// Load reads, guards and parses the *.hcl files of dir, but for variable files (*.vars.hcl), definitions
+// (*.provider.hcl) and tests (*.test.hcl). Problems found so far are in the diagnostics; the stack is nil only where
+// nothing could be parsed at all.
+func Load(dir string) (*Stack, Diagnostics) {
+	s := &Stack{
+		Dir: dir, sources: sources{},
+		variables: map[string]*variable{}, locals: map[string]*local{}, outputs: map[string]*output{},
+		resources: map[string]map[string]*resource{},
+	}
+	names, diags := stackFiles(dir)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, Diagnostics{{Severity: SeverityError, Summary: "Folder cannot be opened", Detail: reason(err)}}
+	}
+	defer root.Close()
+	total := 0
+	for _, name := range names {
+		src, err := readLimited(root, name, maxFileBytes+1)
+		if err != nil {
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "File cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
+			continue
+		}
+		src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+		if total += len(src); total > maxStackBytes {
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The *.hcl files of %s hold more than %d bytes.", dir, maxStackBytes)})
+			break
+		}
+		s.sources[name] = src
+		if refused := Guard(src, name); len(refused) > 0 {
+			diags = append(diags, refused...)
+			continue
+		}
+		file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+		diags = append(diags, s.sources.fromHCL(problems)...)
+		if file == nil {
+			continue
+		}
+		diags = append(diags, s.blocks(file.Body.(*hclsyntax.Body))...)
+	}
+	diags.Sort()
+	return s, diags
+}
+
+// stackFiles lists the files of the stack in dir, by name.
+func stackFiles(dir string) ([]string, Diagnostics) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		d := Diagnostic{Severity: SeverityError, Summary: "Folder cannot be read", Detail: fmt.Sprintf("%s: %s.", dir, reason(err))}
+		if errors.Is(err, fs.ErrNotExist) {
+			d.Summary = "Folder does not exist"
+			d.Detail = fmt.Sprintf("There is no folder %s.", dir)
+			d.Remedy = "vpsync init -C " + dir
+		}
+		return nil, Diagnostics{d}
+	}
+	var names []string
+	var diags Diagnostics
+	for _, e := range entries {
+		name := e.Name()
+		switch {
+		case strings.HasPrefix(name, "."):
+		case strings.HasSuffix(name, ".vars.hcl"), strings.HasSuffix(name, ".provider.hcl"), strings.HasSuffix(name, ".test.hcl"):
+		case strings.HasSuffix(name, ".hcl.json"):
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "JSON syntax is not supported yet",
+				Detail: fmt.Sprintf("%s would be ignored, which is hardly what you want.", name), Remedy: "write it as HCL, in a file that ends in .hcl"})
+		case strings.HasSuffix(name, ".hcl"):
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 && len(diags) == 0 {
+		return nil, Diagnostics{{Severity: SeverityError, Summary: "No configuration here",
+			Detail: fmt.Sprintf("The folder %s holds no *.hcl file, so there is nothing to compare an account with.", dir),
+			Remedy: "vpsync init    # writes a commented stack to start from"}}
+	}
+	slices.Sort(names)
+	return names, diags
+}
+
+func readLimited(root *os.Root, name string, limit int64) ([]byte, error) {
+	info, err := root.Stat(name) // first: to open a pipe is to wait for its other end
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// reason is an error without the path that the message already names.
+func reason(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,107 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// place is where an expression stands, which decides what it may name.
+type place struct {
+	each, count bool
+}
+
+// checkReferences finds every name that leads nowhere, also in what is never evaluated.
+func (x *Session) checkReferences() Diagnostics {
+	var diags Diagnostics
+	s := x.stack
+	check := func(e hclsyntax.Expression, at place) {
+		for _, r := range x.refs(e) {
+			diags = append(diags, x.checkReference(r, at)...)
+		}
+	}
+	for _, l := range sortedByName(s.locals) {
+		check(l.expr, place{})
+	}
+	for _, o := range sortedByName(s.outputs) {
+		check(o.expr, place{})
+	}
+	for _, b := range s.order {
+		if b.count != nil {
+			check(b.count, place{})
+		}
+		if b.forEach != nil {
+			check(b.forEach, place{})
+		}
+		at := place{each: b.forEach != nil, count: b.count != nil}
+		for _, a := range inOrder(b.attributes) {
+			check(a.Expr, at)
+		}
+		for _, t := range b.dependsOn {
+			diags = append(diags, x.checkDependsOn(t)...)
+		}
+	}
+	return diags
+}
+
+func (x *Session) checkReference(r reference, at place) Diagnostics {
+	s := x.stack
+	what, exists, known := r.root, false, func() []string { return nil }
+	switch r.root {
+	case "var":
+		what, exists, known = "variable", s.variables[r.name] != nil, func() []string { return names(s.variables) }
+	case "local":
+		what, exists, known = "local", s.locals[r.name] != nil, func() []string { return names(s.locals) }
+	case "each":
+		if at.each {
+			return nil
+		}
+		return Diagnostics{s.problem(r.rng, "Nothing to repeat here", "each means something only in the arguments of a block with for_each.", "for_each = toset([\"a\", \"b\"])")}
+	case "count":
+		if at.count {
+			return nil
+		}
+		return Diagnostics{s.problem(r.rng, "Nothing to repeat here", "count.index means something only in the arguments of a block with count.", "count = 2")}
+	default:
+		blocks := s.resources[r.root]
+		if blocks == nil {
+			roots := append(slices.Collect(maps.Keys(s.resources)), "var", "local", "each", "count")
+			return Diagnostics{s.problem(r.rng, "Unknown name", fmt.Sprintf("Nothing is called %q: this stack declares no %s block.%s", r.root, r.root, didYouMean(r.root, roots)), "")}
+		}
+		exists, known = blocks[r.name] != nil, func() []string { return names(blocks) }
+	}
+	switch {
+	case r.name == "":
+		return Diagnostics{s.problem(r.rng, "Incomplete reference", fmt.Sprintf("%s names a group: say which one of it.", r.root), "")}
+	case !exists:
+		return Diagnostics{s.problem(r.rng, "Unknown "+what, fmt.Sprintf("There is no %s %q in this stack.%s", what, r.name, didYouMean(r.name, known())), "")}
+	}
+	return nil
+}
+
+func (x *Session) checkDependsOn(t hcl.Traversal) Diagnostics {
+	r := reference{root: t.RootName(), name: secondStep(t), rng: t.SourceRange()}
+	switch r.root {
+	case "var", "local", "each", "count":
+		return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources; everything else takes no time to exist.", "depends_on = [server.web]")}
+	}
+	if diags := x.checkReference(r, place{}); len(diags) > 0 {
+		return diags
+	}
+	block := x.stack.resources[r.root][r.name]
+	if len(t) > 2 {
+		ix, ok := t[2].(hcl.TraverseIndex)
+		if !ok || len(t) > 3 {
+			return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources, not their attributes.", fmt.Sprintf("depends_on = [%s]", block))}
+		}
+		if e, diags := x.expand(block); !diags.HasErrors() {
+			if _, ok := x.keyIn(block, ix.Key); !ok {
+				return Diagnostics{x.stack.problem(r.rng, "No such instance", fmt.Sprintf("%s has %d instances; this is none of them.", block, len(e.keys)), "")}
+			}
+		}
+	}
+	return nil
+}

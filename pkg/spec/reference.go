@@ -1,0 +1,231 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// reference is one name that an expression uses.
+type reference struct {
+	root  string // var, local, each, count, or a kind
+	name  string // of the variable, the local or the resource
+	rng   hcl.Range
+	whole bool                 // all instances are named
+	index hclsyntax.Expression // or the one whose key this expression gives
+	key   cty.Value            // or the one with this literal key
+}
+
+// references lists what an expression names. server.web[each.key].id names one instance of server.web, by an expression;
+// server.web["a"] by a literal; anything else that names server.web names all of its instances, which for a block
+// without count or for_each is the one.
+func references(e hclsyntax.Expression) []reference {
+	if e == nil {
+		return nil
+	}
+	indexed := map[hcl.Range]hclsyntax.Expression{} // the range of a collection to the key asked of it
+	hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		if ix, ok := n.(*hclsyntax.IndexExpr); ok {
+			if c, ok := ix.Collection.(*hclsyntax.ScopeTraversalExpr); ok && len(c.Traversal) == 2 {
+				indexed[c.Range()] = ix.Key
+			}
+		}
+		return nil
+	})
+	var out []reference
+	for _, t := range hclsyntax.Variables(e) {
+		r := reference{root: t.RootName(), rng: t.SourceRange(), whole: true}
+		if len(t) > 1 {
+			if a, ok := t[1].(hcl.TraverseAttr); ok {
+				r.name = a.Name
+			}
+		}
+		if len(t) > 2 {
+			if ix, ok := t[2].(hcl.TraverseIndex); ok {
+				r.whole, r.key = false, ix.Key
+			}
+		}
+		if key, ok := indexed[r.rng]; ok && len(t) == 2 {
+			r.whole, r.index = false, key
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// node is a block that others may refer to, as the graph of a stack sees it.
+type node struct {
+	name string // "server.web", "local.x"
+	rng  Range
+	uses []hclsyntax.Expression
+	more []hcl.Traversal // depends_on
+}
+
+func (s *Stack) nodes() map[string]*node {
+	all := map[string]*node{}
+	for _, l := range s.locals {
+		all["local."+l.name] = &node{name: "local." + l.name, rng: l.rng, uses: []hclsyntax.Expression{l.expr}}
+	}
+	for _, r := range s.order {
+		n := &node{name: r.String(), rng: r.rng, more: r.dependsOn}
+		for _, e := range r.expressions() {
+			n.uses = append(n.uses, e)
+		}
+		all[n.name] = n
+	}
+	return all
+}
+
+// expressions are all that a resource block holds, in a fixed order.
+func (r *resource) expressions() []hclsyntax.Expression {
+	var out []hclsyntax.Expression
+	if r.count != nil {
+		out = append(out, r.count)
+	}
+	if r.forEach != nil {
+		out = append(out, r.forEach)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.attributes)) {
+		out = append(out, r.attributes[name].Expr)
+	}
+	return out
+}
+
+// graph is which block uses which, by name, and the cycles in it.
+type graph struct {
+	uses   map[string][]string
+	cycles [][]string
+}
+
+func (s *Stack) graph() *graph {
+	nodes := s.nodes()
+	g := &graph{uses: make(map[string][]string, len(nodes))}
+	for name, n := range nodes {
+		set := map[string]bool{}
+		for _, e := range n.uses {
+			for _, r := range references(e) {
+				if to := r.root + "." + r.name; nodes[to] != nil {
+					set[to] = true
+				}
+			}
+		}
+		for _, t := range n.more {
+			if to := t.RootName() + "." + secondStep(t); nodes[to] != nil {
+				set[to] = true
+			}
+		}
+		g.uses[name] = slices.Sorted(maps.Keys(set))
+	}
+	g.findCycles()
+	return g
+}
+
+// findCycles is Tarjan's algorithm, without recursion: a chain of locals may be long.
+func (g *graph) findCycles() {
+	index, low, on := map[string]int{}, map[string]int{}, map[string]bool{}
+	var stack []string
+	type frame struct {
+		name string
+		next int
+	}
+	for _, root := range slices.Sorted(maps.Keys(g.uses)) {
+		if _, seen := index[root]; seen {
+			continue
+		}
+		work := []frame{{name: root}}
+		for len(work) > 0 {
+			f := &work[len(work)-1]
+			if f.next == 0 {
+				index[f.name] = len(index)
+				low[f.name] = index[f.name]
+				stack = append(stack, f.name)
+				on[f.name] = true
+			}
+			if f.next < len(g.uses[f.name]) {
+				to := g.uses[f.name][f.next]
+				f.next++
+				if _, seen := index[to]; !seen {
+					work = append(work, frame{name: to})
+				} else if on[to] {
+					low[f.name] = min(low[f.name], index[to])
+				}
+				continue
+			}
+			done := f.name
+			work = work[:len(work)-1]
+			if len(work) > 0 {
+				parent := work[len(work)-1].name
+				low[parent] = min(low[parent], low[done])
+			}
+			if low[done] != index[done] {
+				continue
+			}
+			var group []string
+			for {
+				top := stack[len(stack)-1]
+				stack = stack[:len(stack)-1]
+				on[top] = false
+				group = append(group, top)
+				if top == done {
+					break
+				}
+			}
+			if len(group) > 1 || slices.Contains(g.uses[done], done) {
+				g.cycles = append(g.cycles, g.path(group))
+			}
+		}
+	}
+}
+
+// path orders the members of a cycle so that each uses the next, as far as a simple walk can.
+func (g *graph) path(group []string) []string {
+	slices.Sort(group)
+	path := []string{group[0]}
+	for {
+		at := path[len(path)-1]
+		var next string
+		for _, to := range g.uses[at] {
+			if to == path[0] && len(path) > 0 {
+				return append(path, to)
+			}
+			if next == "" && slices.Contains(group, to) && !slices.Contains(path, to) {
+				next = to
+			}
+		}
+		if next == "" {
+			return append(path, path[0])
+		}
+		path = append(path, next)
+	}
+}
+
+func secondStep(t hcl.Traversal) string {
+	if len(t) > 1 {
+		if a, ok := t[1].(hcl.TraverseAttr); ok {
+			return a.Name
+		}
+	}
+	return ""
+}
+
+func (s *Stack) cycleDiagnostics(g *graph) Diagnostics {
+	var diags Diagnostics
+	nodes := s.nodes()
+	for _, c := range g.cycles {
+		text := c[0]
+		for _, name := range c[1:] {
+			text += " → " + name
+		}
+		at := nodes[c[0]].rng
+		diags = append(diags, s.sources.at(Diagnostic{
+			Severity: SeverityError, Summary: "References form a cycle",
+			Detail: fmt.Sprintf("Each of these needs the next to be known first: %s.", text),
+			Remedy: "break the circle: let one of them name a variable or a constant instead", Range: &at,
+		}))
+	}
+	return diags
+}

@@ -1,0 +1,190 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// Session evaluates single instances again as objects come to be known, so that an apply costs what it names. It is
+// safe for concurrent use.
+//
+// What it worked out it keeps, stamped with how much was known of the blocks that it depends on; a value is worked out
+// again only when one of those came to be known better.
+type Session struct {
+	mu        sync.Mutex
+	stack     *Stack
+	graph     *graph
+	cyclic    map[string]bool // blocks that cannot be worked out, since they need themselves
+	problems  Diagnostics     // of declaring, found once
+	schemas   map[string]*Schema
+	accounts  map[string]string // of each resource block
+	kinds     map[string]*Kind  // of each resource block
+	types     map[*Kind]cty.Type
+	functions map[string]function.Function
+
+	variables map[string]cty.Value
+	objects   map[Address]Values
+
+	references map[hclsyntax.Expression][]reference
+	known      map[string]int // of each block, how often an object of it came to be known
+	tick       int            // how often any did
+	tickOf     map[Address]int
+	tickOfAny  map[string]int // the last one of each block
+	deps       map[string][]string
+	locals     map[string]stamped[cty.Value]
+	expansions map[string]stamped[*expansion]
+	instances  map[Address]stamped[*instance]
+	whole      map[string]stamped[cty.Value]
+}
+
+// stamped is a value and how much was known when it was worked out.
+type stamped[T any] struct {
+	stamp int
+	value T
+	diags Diagnostics
+}
+
+// instance is one evaluated resource, and its object as references see it.
+type instance struct {
+	resource *Resource
+	object   cty.Value
+}
+
+// Session starts from what Evaluate would see.
+func (s *Stack) Session(r Request) *Session {
+	x := &Session{
+		stack: s, graph: s.graph(), schemas: r.Schemas,
+		accounts: map[string]string{}, kinds: map[string]*Kind{}, types: map[*Kind]cty.Type{},
+		functions: functions(s.Dir),
+		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, deps: map[string][]string{},
+		locals: map[string]stamped[cty.Value]{}, expansions: map[string]stamped[*expansion]{},
+		instances: make(map[Address]stamped[*instance], len(r.Objects)), whole: map[string]stamped[cty.Value]{},
+		references: map[hclsyntax.Expression][]reference{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickOfAny: map[string]int{},
+	}
+	for a, v := range r.Objects {
+		x.objects[a] = v
+	}
+	x.problems = s.cycleDiagnostics(x.graph)
+	for _, c := range x.graph.cycles {
+		for _, name := range c {
+			x.cyclic[name] = true
+		}
+	}
+	var diags Diagnostics
+	x.variables, diags = s.variableValues(r.Variables)
+	x.problems = append(x.problems, diags...)
+	x.problems = append(x.problems, x.assignAccounts()...)
+	x.problems = append(x.problems, x.checkReferences()...)
+	return x
+}
+
+// Evaluate checks and evaluates the whole stack: all resources, all outputs, all problems.
+func (s *Stack) Evaluate(r Request) *Response {
+	x := s.Session(r)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := &Response{Settings: s.Settings, Diagnostics: slices.Clone(x.problems)}
+	for _, block := range s.order {
+		if x.kinds[block.String()] == nil {
+			continue
+		}
+		e, diags := x.expand(block)
+		out.Diagnostics = append(out.Diagnostics, diags...)
+		for _, key := range e.keys {
+			i, diags := x.instance(block, key)
+			out.Diagnostics = append(out.Diagnostics, diags...)
+			if i != nil {
+				out.Resources = append(out.Resources, i.resource)
+			}
+		}
+	}
+	for _, l := range sortedByName(s.locals) {
+		_, diags := x.local(l)
+		out.Diagnostics = append(out.Diagnostics, diags...)
+	}
+	outputs, diags := x.outputs()
+	out.Outputs = outputs
+	out.Diagnostics = append(out.Diagnostics, diags...)
+	slices.SortFunc(out.Resources, func(a, b *Resource) int { return a.Address.Compare(b.Address) })
+	out.Diagnostics = out.Diagnostics.distinct()
+	out.Diagnostics.Sort()
+	return out
+}
+
+// Know tells the session the attributes of an object that now exists, "id" among them.
+func (x *Session) Know(a Address, v Values) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.objects[a] = v
+	delete(x.instances, a)
+	block := a.Kind + "." + a.Name
+	x.known[block]++
+	x.tick++
+	x.tickOf[a], x.tickOfAny[block] = x.tick, x.tick
+}
+
+// Resource evaluates one instance with what is known now. Its Values may still hold unknowns where they depend on
+// objects that the session was not told of.
+func (x *Session) Resource(a Address) (*Resource, Diagnostics) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.problems.HasErrors() {
+		return nil, slices.Clone(x.problems)
+	}
+	block := x.stack.resources[a.Kind][a.Name]
+	if block == nil || x.kinds[block.String()] == nil {
+		return nil, Diagnostics{{Severity: SeverityError, Summary: "No such resource", Detail: fmt.Sprintf("The configuration declares no %s.", a), Address: a.String()}}
+	}
+	i, diags := x.instance(block, a.Key)
+	if i == nil {
+		return nil, diags
+	}
+	return i.resource, diags
+}
+
+// Outputs evaluates the outputs with what is known now.
+func (x *Session) Outputs() ([]*Output, Diagnostics) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.problems.HasErrors() {
+		return nil, slices.Clone(x.problems)
+	}
+	return x.outputs()
+}
+
+// stamp says how much is known of everything that a block depends on, itself excluded. It only grows.
+func (x *Session) stamp(name string) int {
+	sum := 0
+	for _, d := range x.dependencies(name) {
+		sum += x.known[d]
+	}
+	return sum
+}
+
+// dependencies are all blocks that a block depends on, through others too.
+func (x *Session) dependencies(name string) []string {
+	if d, ok := x.deps[name]; ok {
+		return d
+	}
+	seen := map[string]bool{}
+	work := []string{name}
+	var all []string
+	for len(work) > 0 {
+		at := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, to := range x.graph.uses[at] {
+			if !seen[to] {
+				seen[to] = true
+				all = append(all, to)
+				work = append(work, to)
+			}
+		}
+	}
+	x.deps[name] = all
+	return all
+}

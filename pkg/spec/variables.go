@@ -1,0 +1,134 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// VariableFile reads a file of variable values (*.vars.hcl): an argument for each.
+func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
+	if refused := Guard(src, name); len(refused) > 0 {
+		return nil, refused
+	}
+	at := sources{} // no line of the file is shown: it may hold a secret
+	file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	diags := at.fromHCL(problems)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	body := file.Body.(*hclsyntax.Body)
+	for _, b := range body.Blocks {
+		diags = append(diags, at.at(Diagnostic{Severity: SeverityError, Summary: "Block in a file of variables",
+			Detail: fmt.Sprintf("%s holds values of variables, an argument for each; a %s block belongs into a file of the stack.", name, b.Type), Range: rangeOf(b.TypeRange)}))
+	}
+	var out []VariableValue
+	for _, a := range inOrder(body.Attributes) {
+		r := a.Expr.Range()
+		out = append(out, VariableValue{Name: a.Name, Source: string(r.SliceBytes(src)), Origin: name, Range: rangeOf(r), File: true})
+	}
+	return out, diags
+}
+
+// variableValues gives each declared variable its value: the last one given, else its default.
+func (s *Stack) variableValues(given []VariableValue) (map[string]cty.Value, Diagnostics) {
+	var diags Diagnostics
+	last := map[string]VariableValue{}
+	for _, g := range given {
+		if s.variables[g.Name] != nil {
+			last[g.Name] = g
+			continue
+		}
+		d := Diagnostic{Severity: SeverityError, Summary: "Unknown variable", Range: g.Range,
+			Detail: fmt.Sprintf("%s gives a value to %q, which the stack does not declare.%s", g.Origin, g.Name, didYouMean(g.Name, names(s.variables))),
+			Remedy: fmt.Sprintf("variable %q {}", g.Name)}
+		switch {
+		case g.File:
+			d.Severity = SeverityWarning // a file may serve several stacks
+		case strings.HasPrefix(g.Origin, "VPSYNC_VAR_"):
+			continue // so may an environment
+		}
+		diags = append(diags, d)
+	}
+	values := make(map[string]cty.Value, len(s.variables))
+	for _, v := range sortedByName(s.variables) {
+		value, problems := s.variableValue(v, last)
+		diags = append(diags, problems...)
+		if v.sensitive {
+			value = value.Mark(Sensitive)
+		}
+		values[v.name] = value
+	}
+	return values, diags
+}
+
+func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.Value, Diagnostics) {
+	g, ok := last[v.name]
+	var value cty.Value
+	at := &v.rng
+	switch {
+	case ok:
+		var d *Diagnostic
+		if value, d = parseVariable(v, g); d != nil {
+			return lost, Diagnostics{s.sources.at(*d)}
+		}
+		at = g.Range
+	case v.value != nil:
+		var problems hcl.Diagnostics
+		value, problems = v.value.Value(nil)
+		if problems.HasErrors() {
+			return lost, s.sources.fromHCL(problems)
+		}
+		at = rangeOf(v.value.Range())
+	default:
+		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Variable without a value",
+			Detail: fmt.Sprintf("var.%s has no default, and nothing gave it a value.", v.name), Range: &v.rng,
+			Remedy: fmt.Sprintf("--var %s=...    # or VPSYNC_VAR_%s=..., or a line in vpsync.vars.hcl", v.name, v.name)})}
+	}
+	if v.defaults != nil && !value.IsNull() {
+		value = v.defaults.Apply(value)
+	}
+	converted, err := convert.Convert(value, v.typ)
+	if err != nil {
+		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Wrong type",
+			Detail: fmt.Sprintf("var.%s is a %s: %s.", v.name, v.typ.FriendlyName(), err), Range: at})}
+	}
+	if converted.IsNull() && !v.nullable {
+		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Variable is null", Detail: fmt.Sprintf("var.%s is declared with nullable = false.", v.name), Range: at})}
+	}
+	return converted, nil
+}
+
+// parseVariable reads a value as HCL, or as plain text for a variable of type string that comes from the command line
+// or the environment. Its own text is in no message: it may be a secret.
+func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
+	text := !g.File && (v.typ == cty.String || v.typ == cty.DynamicPseudoType)
+	if text && v.typ == cty.String {
+		trimmed := strings.TrimSpace(g.Source)
+		if len(trimmed) < 2 || trimmed[0] != '"' || trimmed[len(trimmed)-1] != '"' {
+			return cty.StringVal(g.Source), nil
+		}
+	}
+	if refused := Guard([]byte(g.Source), g.Origin); len(refused) > 0 {
+		d := refused[0]
+		d.Range, d.Snippet = g.Range, ""
+		return cty.NilVal, &d
+	}
+	expr, problems := hclsyntax.ParseExpression([]byte(g.Source), g.Origin, hcl.InitialPos)
+	if !problems.HasErrors() {
+		var value cty.Value
+		if value, problems = expr.Value(nil); !problems.HasErrors() {
+			return value, nil
+		}
+	}
+	if text {
+		return cty.StringVal(g.Source), nil
+	}
+	return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Value cannot be read", Range: g.Range,
+		Detail: fmt.Sprintf("%s gives var.%s a value that is no constant HCL expression (%s).", g.Origin, v.name, problems[0].Summary),
+		Remedy: `'["a", "b"]' is a list, '{ a = 1 }' a map, '"text"' a string`}
+}

@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// keptBackups is how many copies are kept.
+const keptBackups = 10
+
+// suffix of a backup, and of one that is not finished.
+const (
+	backupSuffix     = ".db"
+	unfinishedSuffix = ".db.tmp"
+)
+
+func (s *Store) backupDir() string { return filepath.Join(filepath.Dir(s.path), "backups") }
+
+// backups are the names of the kept copies, oldest first: they begin with the time.
+func (s *Store) backups() []string {
+	entries, err := os.ReadDir(s.backupDir())
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), backupSuffix) && e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Backup keeps a copy of the state as it is, and says where. The last ten are kept, by the time in their names.
+func (s *Store) Backup(ctx context.Context) (string, error) {
+	if s.write == nil {
+		return "", errReadOnly
+	}
+	path, err := s.copy(ctx)
+	if err != nil {
+		return "", s.failed("be backed up", err)
+	}
+	s.prune(filepath.Base(path))
+	return path, nil
+}
+
+func (s *Store) copy(ctx context.Context) (string, error) {
+	dir := s.backupDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	m, err := s.readMeta(ctx, tx)
+	if err := errors.Join(err, tx.Rollback()); err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s-%d", s.options.Now().UTC().Format("20060102T150405.000Z"), m.serial)
+	// SQLite makes files that others can read, and takes one that exists only while it is empty.
+	f, err := os.CreateTemp(dir, name+"-*"+unfinishedSuffix)
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name())
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	if _, err := s.write.ExecContext(ctx, `VACUUM INTO ?`, f.Name()); err != nil {
+		return "", err
+	}
+	if err := syncFile(f.Name()); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, name+backupSuffix)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return "", err
+	}
+	return path, syncDir(dir)
+}
+
+// prune removes all but the last copies, never the one just made (a clock may have been put back), and what a crash left
+// unfinished long ago. That it fails is no failure of the backup: the next one tries again.
+func (s *Store) prune(made string) {
+	others := slices.DeleteFunc(s.backups(), func(name string) bool { return name == made })
+	for len(others) > keptBackups-1 {
+		_ = os.Remove(filepath.Join(s.backupDir(), others[0]))
+		others = others[1:]
+	}
+	entries, _ := os.ReadDir(s.backupDir())
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && strings.HasSuffix(e.Name(), unfinishedSuffix) && s.options.Now().Sub(info.ModTime()) > time.Hour {
+			_ = os.Remove(filepath.Join(s.backupDir(), e.Name()))
+		}
+	}
+}
+
+// syncFile makes a finished copy durable. It must not be used on a database that is open: closing a descriptor of that
+// drops SQLite's locks.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// A state that breaks an invariant is refused by Load, for good. So a commit that would make it break one is refused
+// first: what one row can break is looked at when it is encoded (checkRow), what several rows can break together after
+// all rows of a commit are in (check). Both cost as much as the commit has rows.
+
+// checkRow verifies a row on its own, as if the rest of the state were in order.
+func checkRow(s state.State) error {
+	known := func(account string) { s.Accounts[account] = state.Account{Name: account} }
+	s.Accounts = map[string]state.Account{}
+	for _, r := range s.Resources {
+		known(r.Account)
+	}
+	for _, l := range s.Leftovers {
+		known(l.Account)
+	}
+	for _, i := range s.Intents {
+		known(i.Account)
+	}
+	if broken := state.Verify(&s); len(broken) > 0 {
+		return fmt.Errorf("%s: %s", broken[0].Detail, broken[0].Why)
+	}
+	return nil
+}
+
+// suspects are what the rows of a commit may have made wrong.
+type suspects struct {
+	objects map[string]bool // written as a resource's or a leftover's
+	intents map[string]bool // addresses with a new intent
+}
+
+func (s *suspects) suspect(p put) {
+	if s.objects == nil {
+		s.objects, s.intents = map[string]bool{}, map[string]bool{}
+	}
+	switch p.table {
+	case "resources":
+		s.objects[p.column] = true
+	case "leftovers":
+		s.objects[p.key] = true
+	case "journal":
+		s.intents[p.column] = true
+	}
+}
+
+// check looks at the suspects of one commit, and forgets them.
+func (t *transaction) check() error {
+	defer func() { t.suspects = suspects{} }()
+	for _, object := range slices.Sorted(maps.Keys(t.objects)) {
+		owners, err := t.keys(`SELECT key FROM resources WHERE object = ? UNION ALL SELECT 'the leftovers' FROM leftovers WHERE key = ?`, object, object)
+		if err != nil {
+			return err
+		}
+		if len(owners) > 1 {
+			return fmt.Errorf("%s would belong to %s", object, strings.Join(owners, " and to "))
+		}
+		account, _, _ := strings.Cut(object, " ")
+		if err := t.knownAccount(account, object); err != nil {
+			return err
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(t.intents)) {
+		creates := 0
+		open, err := t.openIntents(address)
+		if err != nil {
+			return err
+		}
+		for _, i := range open {
+			if err := t.knownAccount(i.Account, "the intent "+i.ID); err != nil {
+				return err
+			}
+			if i.Operation == spec.OpCreate {
+				creates++
+			}
+		}
+		if creates > 1 {
+			return fmt.Errorf("%s would have %d open creates", address, creates)
+		}
+	}
+	return nil
+}
+
+func (t *transaction) knownAccount(account, who string) error {
+	found, err := t.keys(`SELECT key FROM accounts WHERE key = ?`, account)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%s lives in the account %q, which is not recorded", who, account)
+	}
+	return err
+}
+
+func (t *transaction) openIntents(address string) ([]state.Intent, error) {
+	bodies, err := t.keys(`SELECT body FROM journal WHERE address = ?`, address)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]state.Intent, len(bodies))
+	for i, body := range bodies {
+		if err := json.Unmarshal([]byte(body), &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,164 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// lock is a lock that was taken through a store.
+type lock struct {
+	store  *Store
+	owner  state.Owner
+	file   *lockFile
+	broken bool // an earlier one was broken, and nobody has ended well since
+
+	mu       sync.Mutex
+	note     note
+	released bool
+}
+
+// Lock takes the lock, or says who holds it. The operating system frees it when its holder dies. From here on this store
+// commits under it.
+func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error) {
+	switch {
+	case s.write == nil:
+		return nil, errReadOnly
+	case owner.ID == "":
+		return nil, errors.New("the owner of a lock needs an id")
+	}
+	file, err := s.takeFile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before := readNote(s.lockPath())
+	l := &lock{
+		store: s, owner: owner, file: file, broken: before.Broken,
+		note: note{Owner: &owner, Serial: before.Serial, Broken: before.Broken},
+	}
+	if err := l.take(ctx); err != nil {
+		return nil, errors.Join(s.failed("be locked", err), file.close())
+	}
+	s.mu.Lock()
+	s.held = l
+	s.mu.Unlock()
+	return l, nil
+}
+
+// take writes the owner down: in the file for whoever comes, and in the state, where each commit finds it.
+func (l *lock) take(ctx context.Context) error {
+	if err := l.file.write(l.note); err != nil {
+		return err
+	}
+	serial, err := l.store.fence(ctx, l.owner.ID)
+	if err == nil && serial < l.note.Serial {
+		return l.store.older(serial, l.note.Serial)
+	}
+	return err
+}
+
+// fence names the lock under which commits are taken from now on; empty for none. It is no commit: the serial stays.
+func (s *Store) fence(ctx context.Context, id string) (serial int64, err error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	m, err := s.readMeta(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	m.lock = id
+	if err := m.write(ctx, tx); err != nil {
+		return 0, err
+	}
+	return m.serial, tx.Commit()
+}
+
+// lockHeld is the lock that commits of this store are made under, or nil.
+func (s *Store) lockHeld() *lock {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+// ID is the owner's.
+func (l *lock) ID() string { return l.owner.ID }
+
+// BrokenBefore is true until a run that took the lock after it was broken has released it.
+func (l *lock) BrokenBefore() bool { return l.broken }
+
+// Check looks whether the file is still the one that was locked: Unlock puts another in its place.
+func (l *lock) Check() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released || !l.file.inPlace() {
+		return state.ErrLockLost
+	}
+	return nil
+}
+
+// noteSerial remembers a commit where somebody who puts back an older state does not take it along. That it fails is no
+// failure of the commit, which is durable already.
+func (l *lock) noteSerial(serial int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released {
+		return
+	}
+	l.note.Serial = serial
+	_ = l.file.write(l.note)
+}
+
+// Release gives the lock back. Giving it back twice is harmless, and so is giving back one that was lost.
+func (l *lock) Release() error {
+	l.store.mu.Lock()
+	if l.store.held == l {
+		l.store.held = nil
+	}
+	l.store.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released {
+		return nil
+	}
+	l.released = true
+	l.note.Owner, l.note.Broken = nil, false
+	return errors.Join(l.file.write(l.note), l.file.close())
+}
+
+// Unlock breaks the lock with this id, whoever holds it. The holder can commit nothing from then on, and sees it before
+// its next request too; what it has sent already may still arrive, so the next to take the lock is told (BrokenBefore).
+func (s *Store) Unlock(ctx context.Context, id string) error {
+	if s.write == nil {
+		return errReadOnly
+	}
+	file, err := s.takeFile(ctx)
+	var locked *state.LockedError
+	switch {
+	case err == nil:
+		return errors.Join(errors.New("the state is not locked: the run that held it has ended, and its lock with it"), file.close())
+	case !errors.As(err, &locked):
+		return err
+	case locked.Owner.ID == "":
+		return fmt.Errorf("%s does not say who holds the lock; try again, or end the process that has it open", s.lockPath())
+	case locked.Owner.ID != id:
+		return fmt.Errorf("the lock is not %s but %s, of vpsync %s by %s on %s since %s; to break that one: vpsync unlock %s",
+			id, locked.Owner.ID, locked.Owner.Command, locked.Owner.User, locked.Owner.Host, locked.Owner.Since, locked.Owner.ID)
+	}
+	serial, err := s.fence(ctx, "")
+	if err != nil {
+		return s.failed("be unlocked", err)
+	}
+	if err := replaceNote(s.lockPath(), note{Serial: serial, Broken: true}); err != nil {
+		// Windows replaces no file that another process has open.
+		return fmt.Errorf("the lock could not be broken; end process %d on %s, which holds it: %w", locked.Owner.PID, locked.Owner.Host, err)
+	}
+	return nil
+}
+
+// errReadOnly: a mistake of the caller.
+var errReadOnly = errors.New("the state was opened for reading only")

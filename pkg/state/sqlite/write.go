@@ -1,0 +1,244 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// write is one write, encoded: it can fail only for what the state holds, or for the disk.
+type write interface {
+	into(*transaction) error
+}
+
+type (
+	// put replaces the row of a key. column is what the table has beside its body: the object of a resource, the
+	// address of an intent.
+	put  struct{ table, key, body, column string }
+	drop struct{ table, key string }
+	// move gives a resource another address.
+	move struct{ from, to spec.Address }
+	// change adds a row to the history.
+	change struct{ run, address, body string }
+	// outputs replaces all of them.
+	outputs []put
+	settled struct{}
+	// secretKey notes which key the digests are made with.
+	secretKey string
+)
+
+// encode turns writes into rows. Each is read back, so that nothing is written that cannot be.
+func encode(all []state.Write) ([]write, error) {
+	var out []write
+	for _, w := range all {
+		encoded, err := encodeOne(w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, encoded...)
+	}
+	return out, nil
+}
+
+func encodeOne(w state.Write) ([]write, error) {
+	one := func(w write, err error) ([]write, error) { return []write{w}, err }
+	switch w := w.(type) {
+	case state.PutResource:
+		r := *w.Resource
+		r.Version = 0 // a column of every row, filled in by the transaction
+		row, err := encodeRow("resources", resourceKey(r.Address, r.Deposed), r, &state.Resource{})
+		row.column = objectKey(r.Account, r.Address.Kind, r.ID)
+		return one(row, cmp.Or(err, checkRow(state.State{Resources: []*state.Resource{&r}})))
+	case state.RemoveResource:
+		return one(drop{"resources", resourceKey(w.Address, w.Deposed)}, nil)
+	case state.MoveResource:
+		return one(move{w.From, w.To}, nil)
+	case state.PutLeftover:
+		l := w.Leftover
+		row, err := encodeRow("leftovers", objectKey(l.Account, l.Kind, l.ID), l, &state.Leftover{})
+		return one(row, cmp.Or(err, checkRow(state.State{Leftovers: []*state.Leftover{l}})))
+	case state.RemoveLeftover:
+		return one(drop{"leftovers", objectKey(w.Account, w.Kind, w.ID)}, nil)
+	case state.PutIntent:
+		row, err := encodeRow("journal", w.Intent.ID, w.Intent, &state.Intent{})
+		row.column = w.Intent.Address.String()
+		return one(row, cmp.Or(err, checkRow(state.State{Intents: []*state.Intent{w.Intent}})))
+	case state.CloseIntent:
+		return one(drop{"journal", w.ID}, nil)
+	case state.PutAccount:
+		return one(encodeRow("accounts", w.Account.Name, w.Account, &state.Account{}))
+	case state.PutRun:
+		return one(encodeRow("runs", w.Run.ID, w.Run, &state.Run{}))
+	case state.AddChanges:
+		var out []write
+		for _, c := range w.Changes {
+			row, err := encodeRow("changes", c.Run, c, &state.Change{})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, change{c.Run, c.Address.String(), row.body})
+		}
+		return out, nil
+	case state.SetOutputs:
+		all := outputs{}
+		for _, name := range slices.Sorted(maps.Keys(w.Outputs)) {
+			row, err := encodeRow("outputs", name, w.Outputs[name], &state.Output{})
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, row)
+		}
+		return one(all, nil)
+	case state.SetSettled:
+		return one(settled{}, nil)
+	case state.SetSecretKey:
+		return one(secretKey(w.ID), nil)
+	}
+	return nil, fmt.Errorf("no such write: %T", w)
+}
+
+// encodeRow writes a row's body and reads it back.
+func encodeRow(table, key string, v, back any) (put, error) {
+	if key == "" {
+		return put{}, fmt.Errorf("a row of %s has no key", table)
+	}
+	body, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(body, back)
+	}
+	if err != nil {
+		return put{}, fmt.Errorf("%s %s: %w", table, key, err)
+	}
+	return put{table: table, key: key, body: string(body)}, nil
+}
+
+func resourceKey(a spec.Address, deposed string) string {
+	if deposed == "" {
+		return a.String()
+	}
+	return a.String() + " " + deposed
+}
+
+// objectKey names an object; neither accounts nor kinds hold blanks.
+func objectKey(account, kind, id string) string { return account + " " + kind + " " + id }
+
+// transaction is one transaction, and what in it must be looked at before it is committed.
+type transaction struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	meta *meta
+	suspects
+}
+
+func (t *transaction) exec(query string, args ...any) error {
+	_, err := t.tx.ExecContext(t.ctx, query, args...)
+	return err
+}
+
+// columns of the tables that have one of their own.
+var columns = map[string]string{"resources": "object", "journal": "address"}
+
+func (p put) into(t *transaction) error {
+	if err := t.takeOut(p.table, p.key); err != nil {
+		return err
+	}
+	sum := sumOf(p.table, p.key, t.meta.serial, p.body)
+	t.meta.rows.xor(sum)
+	t.suspect(p)
+	// Replaced in place: changes refer to runs.
+	if column := columns[p.table]; column != "" {
+		return t.exec(`INSERT INTO `+p.table+` (key, version, body, sum, `+column+`) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET version = excluded.version, body = excluded.body, sum = excluded.sum, `+column+` = excluded.`+column,
+			p.key, t.meta.serial, p.body, sum[:], p.column)
+	}
+	return t.exec(`INSERT INTO `+p.table+` (key, version, body, sum) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET version = excluded.version, body = excluded.body, sum = excluded.sum`,
+		p.key, t.meta.serial, p.body, sum[:])
+}
+
+func (d drop) into(t *transaction) error {
+	if err := t.takeOut(d.table, d.key); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM `+d.table+` WHERE key = ?`, d.key)
+}
+
+// takeOut takes a row's sum out of the whole; there may be no such row.
+func (t *transaction) takeOut(table, key string) error {
+	var old []byte
+	err := t.tx.QueryRowContext(t.ctx, `SELECT sum FROM `+table+` WHERE key = ?`, key).Scan(&old)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case len(old) != len(sum{}):
+		return fmt.Errorf("the checksum of %s %s has %d bytes", table, key, len(old))
+	}
+	t.meta.rows.xor(sum(old))
+	return nil
+}
+
+func (c change) into(t *transaction) error {
+	var known int
+	if err := t.tx.QueryRowContext(t.ctx, `SELECT count(*) FROM runs WHERE key = ?`, c.run).Scan(&known); err != nil {
+		return err
+	}
+	if known == 0 {
+		return fmt.Errorf("a change of %s belongs to the run %q, which is not recorded", c.address, c.run)
+	}
+	sum := sumOf("changes", c.run, 0, c.body)
+	return t.exec(`INSERT INTO changes (run, address, body, sum) VALUES (?, ?, ?, ?)`, c.run, c.address, c.body, sum[:])
+}
+
+func (o outputs) into(t *transaction) error {
+	old, err := t.keys(`SELECT key FROM outputs`)
+	if err != nil {
+		return err
+	}
+	for _, key := range old {
+		if err := (drop{"outputs", key}).into(t); err != nil {
+			return err
+		}
+	}
+	for _, p := range o {
+		if err := p.into(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (settled) into(t *transaction) error {
+	t.meta.settled = true
+	return nil
+}
+
+func (k secretKey) into(t *transaction) error {
+	t.meta.secretKey = string(k)
+	return nil
+}
+
+// keys are the texts that a query gives.
+func (t *transaction) keys(query string, args ...any) ([]string, error) {
+	rows, err := t.tx.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		out = append(out, key)
+	}
+	return out, rows.Err()
+}
