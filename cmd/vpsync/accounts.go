@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,6 +89,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 	if block.TokenEnv != "" {
 		variable = block.TokenEnv
 	}
+	a.tokens[block.Account()] = variable
 	config.BaseURL = a.env[def.URLEnv]
 	if config.Token = a.env[variable]; config.Token == "" {
 		return nil, &remedyError{
@@ -113,5 +113,3 @@ func (a *app) openSandbox(account string, def *providers.Definition, provisionin
 		Boundary: a.hooks.boundary,
 	})
 }
-
-var _ http.Handler = (*sandbox.Sandbox)(nil)

@@ -44,6 +44,8 @@ type app struct {
 	noColor  bool
 	logLevel string
 	log      *slog.Logger
+	// tokens are the names of the variables that the accounts' tokens came from, for messages.
+	tokens map[string]string
 
 	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
 	stop        context.Context
@@ -54,7 +56,7 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
-	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{})}
+	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())

@@ -89,7 +89,7 @@ func exitCodeOf(err error) int {
 func (a *app) show(err error) {
 	var diags spec.Diagnostics
 	if !errors.As(err, &diags) {
-		diags = spec.Diagnostics{describe(err)}
+		diags = spec.Diagnostics{a.describe(err)}
 	}
 	if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
@@ -101,7 +101,7 @@ func (a *app) show(err error) {
 }
 
 // describe gives an error a summary and a remedy where its kind is known.
-func describe(err error) spec.Diagnostic {
+func (a *app) describe(err error) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "vpsync failed", Detail: sentenceOf(err.Error())}
 	var (
 		locked   *state.LockedError
@@ -135,7 +135,7 @@ func describe(err error) spec.Diagnostic {
 		switch request.Status {
 		case 401, 403:
 			d.Summary = "The API does not accept the token"
-			d.Remedy = "check the value of the token's variable, and that the key still exists at the provider"
+			d.Remedy = fmt.Sprintf("check that %s holds the token, and that the provider still knows it", orElse(a.tokens[request.Account], "the token's variable"))
 		case 402:
 			d.Summary = "The account has not enough credit"
 		case 429:
@@ -154,6 +154,13 @@ type remedyError struct {
 }
 
 func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
 
 func sentenceOf(text string) string {
 	if text == "" {

@@ -53,10 +53,9 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join(root, "testdata", "script"),
-		Cmds:                scriptCommands(),
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
+		Dir:                filepath.Join(root, "testdata", "script"),
+		Cmds:               scriptCommands(),
+		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUICKSTART", filepath.Join(root, "examples", "quickstart"))
 			e.Setenv("HOME", e.WorkDir)

@@ -404,7 +404,12 @@ func answerQuestions(ts *testscript.TestScript, when, out string) {
 	if len(asked) == 0 {
 		ts.Fatalf("%s: exit code 5 without a question\n%s", when, out)
 	}
+	answered := map[string]bool{}
 	for _, a := range asked {
+		if answered[a[1]] {
+			continue // the plan asks, and so does the result
+		}
+		answered[a[1]] = true
 		kind, name, _ := strings.Cut(strings.Trim(a[1], `'"`), ".")
 		answer := []string{"resolve", a[1], "--retry", "--sandbox"}
 		for _, o := range sandboxObjects(ts, kind) {

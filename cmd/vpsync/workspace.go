@@ -45,7 +45,7 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 	for _, block := range stack.Providers {
 		def, err := a.definition(block)
 		if err != nil {
-			d := describe(err)
+			d := a.describe(err)
 			d.Range = &block.Range
 			diags = append(diags, d)
 			continue

@@ -83,7 +83,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	}
 	message := "imported"
 	if !known {
-		message = fmt.Sprintf("bound unseen: the API can neither list nor read a %s, so the id and every attribute are taken on trust", a.Kind)
+		message = fmt.Sprintf("bound unseen: the API can neither list nor read objects of kind %s, so the id and every attribute are taken on trust", a.Kind)
 	}
 	x.emit(Event{Type: EventDone, Address: a, Kind: a.Kind, ID: id, Action: plan.Adopt, Message: message})
 	return record, nil

@@ -133,7 +133,7 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 	case err != nil:
 		return finding{}, err
 	case !known:
-		return finding{verdict: undecidable, reason: fmt.Sprintf("the API can neither list nor read a %s", in.Kind)}, nil
+		return finding{verdict: undecidable, reason: fmt.Sprintf("the API can neither list nor read objects of kind %s", in.Kind)}, nil
 	case in.Operation == spec.OpDelete && object == nil:
 		return finding{verdict: carriedOut}, nil
 	case in.Operation == spec.OpDelete:
@@ -160,7 +160,7 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 // sent, not seen before it, and nobody's.
 func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *spec.Kind, in *state.Intent) (finding, error) {
 	if !kind.Can(spec.OpList) {
-		return finding{verdict: undecidable, reason: fmt.Sprintf("the API cannot list a %s, so what it made cannot be looked for", in.Kind)}, nil
+		return finding{verdict: undecidable, reason: fmt.Sprintf("the API cannot list objects of kind %s, so what it made cannot be looked for", in.Kind)}, nil
 	}
 	ref := plan.KindRef{Account: in.Account, Kind: in.Kind}
 	objects, err := client.List(ctx, in.Kind)

@@ -68,7 +68,7 @@ func (s *Sandbox) Faults() ([]Fault, error) {
 
 // ClearFaults disarms all faults. Requests that hang already go on hanging.
 func (s *Sandbox) ClearFaults() error {
-	return s.changeFaults(func([]armed) []armed { return nil })
+	return s.changeFaults(func([]armed) []armed { return []armed{} })
 }
 
 func (s *Sandbox) changeFaults(change func([]armed) []armed) error {

@@ -215,3 +215,26 @@ func TestFaultsOverHTTP(t *testing.T) {
 	_, _, err = ask(ctx, "GET", "/v2/servers")
 	require.ErrorContains(t, err, "enough")
 }
+
+// TestFaultsOnDisk: a fault that is spent or cleared is so for every process that shares the folder.
+func TestFaultsOnDisk(t *testing.T) {
+	open := func(dir string) *Sandbox {
+		s, err := Open(decodeDefinition(t, string(servosphere.Source)), Options{Dir: dir, Token: "t"})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	dir := t.TempDir()
+	first := open(dir)
+	require.NoError(t, first.AddFault(Fault{Do: FaultStatus, Status: 500}))
+	request := httptest.NewRequest("GET", "/servers", nil)
+	recorder := httptest.NewRecorder()
+	first.ServeHTTP(recorder, request)
+	require.Equal(t, 500, recorder.Code)
+	require.Empty(t, must(open(dir).Faults()), "spent")
+
+	require.NoError(t, first.AddFault(Fault{Do: FaultStatus, Status: 500, Times: -1}))
+	require.Len(t, must(open(dir).Faults()), 1)
+	require.NoError(t, first.ClearFaults())
+	require.Empty(t, must(open(dir).Faults()), "cleared")
+}

@@ -104,7 +104,7 @@ func (x *Session) keyOf(r reference, each map[string]cty.Value) (cty.Value, bool
 		return cty.NilVal, false
 	}
 	if r.index == nil {
-		return r.key, true
+		return r.key, r.key.IsKnown() && !r.key.IsNull() // the parser leaves odd keys unknown
 	}
 	for _, inner := range x.refs(r.index) {
 		switch inner.root {

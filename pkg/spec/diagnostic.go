@@ -113,6 +113,15 @@ func (d Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// within corrects a range that the parser left unfinished, as it does for some of what breaks off.
+func (r Range) within(size int) *Range {
+	if r.End.Byte < r.Start.Byte {
+		r.End = r.Start
+	}
+	r.Start.Byte, r.End.Byte = min(r.Start.Byte, size), min(r.End.Byte, size)
+	return &r
+}
+
 func rangeOf(r hcl.Range) *Range {
 	return &Range{File: r.Filename, Start: Pos(r.Start), End: Pos(r.End)}
 }
@@ -127,7 +136,11 @@ func (s sources) at(d Diagnostic) Diagnostic {
 	if d.Range == nil {
 		return d
 	}
-	src := s[d.Range.File]
+	src, ok := s[d.Range.File]
+	if !ok {
+		return d
+	}
+	d.Range = d.Range.within(len(src))
 	start := min(max(d.Range.Start.Byte, 0), len(src))
 	from := bytes.LastIndexByte(src[:start], '\n') + 1
 	to := len(src)

@@ -225,7 +225,7 @@ func (x *Session) local(l *local) (cty.Value, Diagnostics) {
 	name := "local." + l.name
 	stamp := x.stamp(name)
 	if c, ok := x.locals[l.name]; ok && c.stamp == stamp {
-		return c.value, nil // its problems were told when it was worked out
+		return c.value, c.diags
 	}
 	if x.cyclic[name] {
 		return lost, nil

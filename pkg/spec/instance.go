@@ -15,6 +15,10 @@ import (
 // not be evaluated.
 func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	s := x.stack
+	kind := x.kinds[r.String()]
+	if kind == nil {
+		return nil, nil // said where its account was looked for
+	}
 	address := Address{Kind: r.kind, Name: r.name, Key: key}
 	e, diags := x.expand(r)
 	if diags.HasErrors() {
@@ -30,7 +34,6 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	if c, ok := x.instances[address]; ok && c.stamp == stamp {
 		return c.value, c.diags
 	}
-	kind := x.kinds[r.String()]
 	out := &Resource{
 		Address: address, Account: x.accounts[r.String()], Kind: kind, Values: Values{},
 		Unsupported: r.unsupported, Range: r.rng, AttributeRanges: make(map[string]Range, len(r.attributes)),
@@ -76,7 +79,7 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	}
 	out.Uses = x.uses(r, used)
 	i := &instance{resource: out}
-	if diags.HasErrors() || broken {
+	if i.broken = diags.HasErrors() || broken; i.broken {
 		i.object = cty.UnknownVal(x.objectType(kind)).Mark(poison{})
 	} else {
 		i.object = x.object(kind, out, x.objects[address]).Mark(origin{address})
@@ -215,6 +218,9 @@ func (x *Session) uses(r *resource, used map[Address]bool) []Address {
 func (x *Session) keyIn(block *resource, key cty.Value) (Key, bool) {
 	e, _ := x.expand(block)
 	k := Key{}
+	if !key.IsKnown() || key.IsNull() {
+		return k, false
+	}
 	switch e.form {
 	case counted:
 		n, err := convert.Convert(key, cty.Number)

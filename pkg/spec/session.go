@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -53,6 +54,8 @@ type stamped[T any] struct {
 type instance struct {
 	resource *Resource
 	object   cty.Value
+	// broken: something that the instance refers to could not be worked out.
+	broken bool
 }
 
 // Session starts from what Evaluate would see.
@@ -141,10 +144,34 @@ func (x *Session) Resource(a Address) (*Resource, Diagnostics) {
 		return nil, Diagnostics{{Severity: SeverityError, Summary: "No such resource", Detail: fmt.Sprintf("The configuration declares no %s.", a), Address: a.String()}}
 	}
 	i, diags := x.instance(block, a.Key)
-	if i == nil {
+	if i == nil || i.broken {
+		if !diags.HasErrors() {
+			diags = append(diags, x.reasons(block.String(), a.String())...)
+		}
 		return nil, diags
 	}
 	return i.resource, diags
+}
+
+// reasons are the errors of what a block refers to. There is always one.
+func (x *Session) reasons(name, who string) Diagnostics {
+	var diags Diagnostics
+	for _, d := range x.dependencies(name) {
+		if local, ok := strings.CutPrefix(d, "local."); ok {
+			diags = append(diags, x.locals[local].diags...)
+		}
+		diags = append(diags, x.expansions[d].diags...)
+		for a, i := range x.instances {
+			if a.Kind+"."+a.Name == d {
+				diags = append(diags, i.diags...)
+			}
+		}
+	}
+	if diags = diags.distinct(); !diags.HasErrors() {
+		diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Value cannot be worked out", Detail: fmt.Sprintf("What %s refers to has errors.", who), Address: who})
+	}
+	diags.Sort()
+	return diags
 }
 
 // Outputs evaluates the outputs with what is known now.
@@ -154,7 +181,17 @@ func (x *Session) Outputs() ([]*Output, Diagnostics) {
 	if x.problems.HasErrors() {
 		return nil, slices.Clone(x.problems)
 	}
-	return x.outputs()
+	out, diags := x.outputs()
+	if len(out) < len(x.stack.outputs) && !diags.HasErrors() {
+		for _, l := range x.locals {
+			diags = append(diags, l.diags...)
+		}
+		if !diags.HasErrors() {
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Output cannot be worked out", Detail: "What an output refers to has errors."})
+		}
+		diags.Sort()
+	}
+	return out, diags
 }
 
 // stamp says how much is known of everything that a block depends on, itself excluded. It only grows.

@@ -221,3 +221,39 @@ output "object" {
 	require.Equal(t, `{"id" = "srv_1", "ip_address" = "192.0.2.1", "location" = "AMS", "name" = "wanted name", "os" = "ubuntu-22.04", "password" = sensitive(null), `+
 		`"plan" = "m", "specs" = {"cpu" = 2, "ram" = 4}, "ssh_keys" = null}`, show(response.Outputs[0].Value))
 }
+
+// TestProblemsAreToldOnce holds that what breaks is told where it stands, whoever asked first, and is never passed over.
+func TestProblemsAreToldOnce(t *testing.T) {
+	stack := load(t, `
+locals { n = tonumber(server.web.ip_address) }
+server "web" {
+  name     = "web"
+  plan     = "m"
+  location = "AMS"
+}
+rule "r" {
+  name       = "r"
+  port_range = "80"
+  priority   = local.n
+}
+output "n" { value = local.n }
+`)
+	request := acme()
+	request.Objects = map[Address]Values{address(t, "server.web"): {"id": text("srv_1"), "ip_address": text("none")}}
+	response := stack.Evaluate(request)
+	require.Len(t, response.Diagnostics, 1)
+	require.Equal(t, 3, response.Diagnostics[0].Range.Start.Line)
+
+	session := stack.Session(acme())
+	r, diags := session.Resource(address(t, "rule.r"))
+	require.Empty(t, diags)
+	require.False(t, r.Values["priority"].IsKnown())
+	session.Know(address(t, "server.web"), request.Objects[address(t, "server.web")])
+	r, diags = session.Resource(address(t, "rule.r"))
+	require.Nil(t, r)
+	require.Len(t, diags, 1)
+	require.Equal(t, 3, diags[0].Range.Start.Line)
+	outputs, diags := session.Outputs()
+	require.Empty(t, outputs)
+	require.Len(t, diags, 1)
+}

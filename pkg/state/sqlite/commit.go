@@ -71,17 +71,22 @@ func (s *Store) commitLoop() {
 				break gather
 			}
 		}
-		err := s.transact(group)
-		if err != nil && len(group) > 1 {
-			// One of them is at fault, or the disk: each gets a transaction, and an answer, of its own.
-			for _, c := range group {
-				c.answer <- s.transact([]*commit{c})
-			}
-			continue
-		}
+		s.commitGroup(group)
+	}
+}
+
+// commitGroup commits a group and answers each of it.
+func (s *Store) commitGroup(group []*commit) {
+	err := s.transact(group)
+	if err == nil || len(group) == 1 {
 		for _, c := range group {
 			c.answer <- err
 		}
+		return
+	}
+	// One of them is at fault, or the disk: each gets a transaction, and an answer, of its own.
+	for _, c := range group {
+		c.answer <- s.transact([]*commit{c})
 	}
 }
 

@@ -56,9 +56,16 @@ func (s *Store) damaged(problem string) error {
 	return &state.DamagedError{Path: s.path, Problem: problem, Remedy: remedy}
 }
 
-// older is the error about a state that was put back.
-func (s *Store) older(serial, noted int64) error {
-	return &state.DamagedError{Path: s.path,
-		Problem: fmt.Sprintf("it has serial %d, but %s remembers that serial %d was written: an older copy of the state was restored", serial, s.lockPath(), noted),
-		Remedy:  fmt.Sprintf("bring back the newer one; or, to go on with this copy, remove what remembers; what was made since then shows as unmanaged and is imported:\n  rm %s", s.lockPath())}
+// remembered compares a state with what state.lock remembers of it.
+func (s *Store) remembered(m meta, n note) error {
+	remedy := fmt.Sprintf("bring back the one that was here; or, to go on with this one, remove what remembers; what it does not know shows as unmanaged and is imported:\n  rm %s", s.lockPath())
+	switch {
+	case n.Lineage != "" && n.Lineage != m.lineage:
+		return &state.DamagedError{Path: s.path, Remedy: remedy,
+			Problem: fmt.Sprintf("it is the state %s, but %s remembers the state %s: another state was put in its place", m.lineage, s.lockPath(), n.Lineage)}
+	case n.Serial > m.serial:
+		return &state.DamagedError{Path: s.path, Remedy: remedy,
+			Problem: fmt.Sprintf("it has serial %d, but %s remembers that serial %d was written: an older copy of the state was restored", m.serial, s.lockPath(), n.Serial)}
+	}
+	return nil
 }

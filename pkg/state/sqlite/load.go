@@ -18,28 +18,28 @@ func (s *Store) Load(ctx context.Context) (*state.State, error) {
 		return &state.State{Accounts: map[string]state.Account{}, Outputs: map[string]state.Output{}}, nil
 	}
 	// Before the transaction: a commit in between is in both or in the rows alone.
-	noted := readNote(s.lockPath()).Serial
+	noted := readNote(s.lockPath())
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, s.failed("be read", err)
 	}
 	defer tx.Rollback()
-	out, err := s.load(ctx, tx)
+	m, err := s.readMeta(ctx, tx)
 	if err != nil {
 		return nil, s.failed("be read", err)
 	}
-	if out.Serial < noted {
-		return nil, s.older(out.Serial, noted)
+	if err := s.remembered(m, noted); err != nil {
+		return nil, err
+	}
+	out, err := s.load(ctx, tx, m)
+	if err != nil {
+		return nil, s.failed("be read", err)
 	}
 	return out, nil
 }
 
 // load reads everything and checks what was read. Its errors other than damage are SQLite's.
-func (s *Store) load(ctx context.Context, tx *sql.Tx) (*state.State, error) {
-	m, err := s.readMeta(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) load(ctx context.Context, tx *sql.Tx, m meta) (*state.State, error) {
 	out := &state.State{
 		Lineage: m.lineage, Serial: m.serial, Settled: m.settled, SecretKeyID: m.secretKey,
 		Accounts: map[string]state.Account{}, Outputs: map[string]state.Output{},

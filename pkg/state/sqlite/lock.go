@@ -35,9 +35,10 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 		return nil, err
 	}
 	before := readNote(s.lockPath())
+	before.Owner = &owner
 	l := &lock{
 		store: s, owner: owner, file: file, broken: before.Broken,
-		note: note{Owner: &owner, Serial: before.Serial, Broken: before.Broken},
+		note: before,
 	}
 	if err := l.take(ctx); err != nil {
 		return nil, errors.Join(s.failed("be locked", err), file.close())
@@ -53,29 +54,33 @@ func (l *lock) take(ctx context.Context) error {
 	if err := l.file.write(l.note); err != nil {
 		return err
 	}
-	serial, err := l.store.fence(ctx, l.owner.ID)
-	if err == nil && serial < l.note.Serial {
-		return l.store.older(serial, l.note.Serial)
+	m, err := l.store.fence(ctx, l.owner.ID)
+	if err != nil {
+		return err
 	}
-	return err
+	if err := l.store.remembered(m, l.note); err != nil {
+		return err
+	}
+	l.note.Lineage = m.lineage
+	return l.file.write(l.note)
 }
 
 // fence names the lock under which commits are taken from now on; empty for none. It is no commit: the serial stays.
-func (s *Store) fence(ctx context.Context, id string) (serial int64, err error) {
+func (s *Store) fence(ctx context.Context, id string) (meta, error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return 0, err
+		return meta{}, err
 	}
 	defer tx.Rollback()
 	m, err := s.readMeta(ctx, tx)
 	if err != nil {
-		return 0, err
+		return meta{}, err
 	}
 	m.lock = id
 	if err := m.write(ctx, tx); err != nil {
-		return 0, err
+		return meta{}, err
 	}
-	return m.serial, tx.Commit()
+	return m, tx.Commit()
 }
 
 // lockHeld is the lock that commits of this store are made under, or nil.
@@ -149,11 +154,11 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 		return fmt.Errorf("the lock is not %s but %s, of vpsync %s by %s on %s since %s; to break that one: vpsync unlock %s",
 			id, locked.Owner.ID, locked.Owner.Command, locked.Owner.User, locked.Owner.Host, locked.Owner.Since, locked.Owner.ID)
 	}
-	serial, err := s.fence(ctx, "")
+	m, err := s.fence(ctx, "")
 	if err != nil {
 		return s.failed("be unlocked", err)
 	}
-	if err := replaceNote(s.lockPath(), note{Serial: serial, Broken: true}); err != nil {
+	if err := replaceNote(s.lockPath(), note{Lineage: m.lineage, Serial: m.serial, Broken: true}); err != nil {
 		// Windows replaces no file that another process has open.
 		return fmt.Errorf("the lock could not be broken; end process %d on %s, which holds it: %w", locked.Owner.PID, locked.Owner.Host, err)
 	}

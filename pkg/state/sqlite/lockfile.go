@@ -18,9 +18,10 @@ import (
 
 // note is what state.lock says, as one JSON object. It outlives the lock: the serial stays.
 type note struct {
-	Owner  *state.Owner `json:"owner,omitempty"`  // who holds it, or held it and died
-	Serial int64        `json:"serial"`           // of the last commit
-	Broken bool         `json:"broken,omitempty"` // a lock was broken by hand, and nobody has ended well since
+	Owner   *state.Owner `json:"owner,omitempty"`  // who holds it, or held it and died
+	Lineage string       `json:"lineage"`          // of the state
+	Serial  int64        `json:"serial"`           // of its last commit
+	Broken  bool         `json:"broken,omitempty"` // a lock was broken by hand, and nobody has ended well since
 }
 
 // The file is one page. Its first byte is a blank that is locked: Windows lets nobody else read a locked byte, so the note

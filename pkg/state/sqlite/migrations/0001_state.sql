@@ -60,7 +60,7 @@ CREATE TABLE runs (
 
 CREATE TABLE changes (          -- the history; its rows are checked when they are read
   id      INTEGER PRIMARY KEY,
-  run     TEXT NOT NULL REFERENCES runs (key),
+  run     TEXT NOT NULL,        -- which may be entered after its first changes: settling comes before it
   address TEXT NOT NULL,
   body    TEXT NOT NULL,
   sum     BLOB NOT NULL
