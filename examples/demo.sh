@@ -11,17 +11,20 @@ rm -rf "$work/.vpsync"
 cd "$work"
 
 # say TEXT: what the next step shows.
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n# %s\n' "$*"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+else
+  say() { printf '\n# %s\n' "$*"; }
+fi
 
-# run WANT ARGS...: show a command, run it, and insist on its exit code.
+# run WANT ARG...: show a command, run it, and insist on its exit code.
 run() {
   want=$1
   shift
   printf '$ vpsync %s\n' "$*"
   code=0
   "$VPSYNC" "$@" || code=$?
-  [ "$code" -eq "$want" ] || { echo "demo: expected exit code $want, got $code" >&2; exit 1; }
+  [ "$code" -eq "$want" ] || { echo "demo: exit code $code instead of $want" >&2; exit 1; }
 }
 
 say "What would happen?"
@@ -34,12 +37,7 @@ say "A second plan is empty."
 run 0 plan --sandbox --detailed-exitcode
 
 say "Somebody opens SSH to the world, behind vpsync's back."
-rule=$("$VPSYNC" sandbox list firewall_rule --json | sed -n '/"allow-ssh-web-1"/{
-  s/.*"id": *"\(fw_[0-9]*\)".*/\1/p
-}' | head -n 1)
-if [ -z "$rule" ]; then
-  rule=$("$VPSYNC" state show 'firewall_rule.ssh["web-1"]' --sandbox --json | sed -n 's/.*"id": *"\(fw_[0-9]*\)".*/\1/p' | head -n 1)
-fi
+rule=$("$VPSYNC" sandbox list firewall_rule | sed -n 's/^firewall_rule \([^ ]*\) .*"allow-ssh-web-1".*/\1/p')
 run 0 sandbox set firewall_rule "$rule" source=0.0.0.0/0
 
 say "vpsync sees it (exit code 2) ..."
@@ -47,4 +45,6 @@ run 2 drift --sandbox
 
 say "... and heals it."
 run 0 apply --sandbox --auto-approve
+
+say "Nothing is left to do."
 run 0 plan --sandbox --detailed-exitcode
