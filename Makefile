@@ -44,7 +44,7 @@ check: ## format, module files, static analysis, pinned versions
 	 test "$$want" = "$$have" || { echo "modernc.org/libc is $$have, but modernc.org/sqlite needs $$want"; exit 1; }
 
 .PHONY: bench
-bench: ## the benchmarks behind docs/benchmarks.md
+bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz

@@ -20,6 +20,7 @@ type variable struct {
 	value     hcl.Expression // default, or nil
 	sensitive bool
 	nullable  bool
+	rules     []validation
 	rng       Range
 }
 
@@ -208,7 +209,11 @@ func (s *Stack) variableBlock(b *hclsyntax.Block) Diagnostics {
 	v := &variable{name: b.Labels[0], typ: cty.DynamicPseudoType, nullable: true, rng: *rangeOf(b.DefRange())}
 	for _, inner := range b.Body.Blocks {
 		if inner.Type == "validation" {
-			diags = append(diags, s.problem(inner.TypeRange, "validation blocks are not supported yet", "This version of vpsync does not check variables beyond their type.", ""))
+			rule, problems := s.validationBlock(inner)
+			diags = append(diags, problems...)
+			if rule.condition != nil {
+				v.rules = append(v.rules, rule)
+			}
 		}
 	}
 	diags = append(diags, s.only(b, "type", "default", "sensitive", "nullable", "description", "validation{}")...)

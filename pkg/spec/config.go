@@ -19,9 +19,9 @@ type Request struct {
 // VariableValue is one value given to a variable from outside the stack.
 type VariableValue struct {
 	Name string
-	// Source is HCL expression syntax, or plain text where the variable's type is string
-	// and the source does not parse as one (as with VPSYNC_VAR_name=text and --var name=text).
-	// From a file it is always HCL.
+	// Source is HCL expression syntax. From the command line and the environment (--var name=text, VPSYNC_VAR_name=text)
+	// it is plain text where the variable's type is string, unless it is quoted, and where the variable has no type,
+	// unless it begins like a list, an object or a quoted string. From a file it is always HCL.
 	Source string
 	Origin string // "--var", "the environment variable VPSYNC_VAR_x", or a file name
 	File   bool   // Origin is a file: Source is always HCL

@@ -75,22 +75,32 @@ func (d Diagnostics) Sort() {
 	})
 }
 
-// distinct drops repetitions: a mistake in a block is found in each of its instances.
+// distinct drops repetitions: a mistake in a block is found again in each of its instances, with other values in the
+// text. What one instance has to say about one place stays, however much that is.
 func (d Diagnostics) distinct() Diagnostics {
-	type key struct {
-		summary, detail string
-		at              Range
+	type place struct {
+		summary string
+		at      Range
 	}
-	seen := map[key]bool{}
+	type telling struct {
+		place
+		detail string
+	}
+	first := map[place]string{} // the address that told of it first
+	told := map[telling]bool{}
 	var out Diagnostics
 	for _, x := range d {
-		k := key{summary: x.Summary, detail: x.Detail}
+		p := place{summary: x.Summary}
 		if x.Range != nil {
-			// One message a place is enough, whatever instance it names.
-			k.at, k.detail = *x.Range, ""
+			p.at = *x.Range
 		}
-		if !seen[k] {
-			seen[k] = true
+		by, seen := first[p]
+		again := told[telling{p, x.Detail}] || seen && x.Range != nil && by != x.Address
+		if !seen {
+			first[p] = x.Address
+		}
+		told[telling{p, x.Detail}] = true
+		if !again {
 			out = append(out, x)
 		}
 	}

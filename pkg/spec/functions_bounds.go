@@ -174,8 +174,8 @@ var rangeFunc = function.New(&function.Spec{
 	VarParam: &function.Parameter{Name: "numbers", Type: cty.Number},
 	Type:     function.StaticReturnType(cty.List(cty.Number)),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		start, limit := cty.Zero, cty.Zero
-		step := cty.NilVal
+		start, step := cty.Zero, cty.NilVal
+		var limit cty.Value
 		switch len(args) {
 		case 1:
 			limit = args[0]

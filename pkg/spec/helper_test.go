@@ -94,16 +94,6 @@ func evaluate(t testing.TB, source string, r Request) *Response {
 	return response
 }
 
-// value evaluates one expression as the value of an output.
-func value(t testing.TB, expression string) (cty.Value, Diagnostics) {
-	t.Helper()
-	response := load(t, "output \"it\" {\n  sensitive = true\n  value = "+expression+"\n}\n").Evaluate(acme())
-	if len(response.Outputs) == 0 {
-		return cty.NilVal, response.Diagnostics
-	}
-	return response.Outputs[0].Value, response.Diagnostics
-}
-
 func find(t testing.TB, r *Response, address string) *Resource {
 	t.Helper()
 	for _, x := range r.Resources {

@@ -49,7 +49,8 @@ func (x *Session) checkReferences() Diagnostics {
 
 func (x *Session) checkReference(r reference, at place) Diagnostics {
 	s := x.stack
-	what, exists, known := r.root, false, func() []string { return nil }
+	what, exists := r.root, false
+	var known func() []string // sorted out only where a name is missing
 	switch r.root {
 	case "var":
 		what, exists, known = "variable", s.variables[r.name] != nil, func() []string { return names(s.variables) }

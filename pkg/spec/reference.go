@@ -72,9 +72,7 @@ func (s *Stack) nodes() map[string]*node {
 	}
 	for _, r := range s.order {
 		n := &node{name: r.String(), rng: r.rng, more: r.dependsOn}
-		for _, e := range r.expressions() {
-			n.uses = append(n.uses, e)
-		}
+		n.uses = r.expressions()
 		all[n.name] = n
 	}
 	return all

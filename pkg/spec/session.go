@@ -83,6 +83,7 @@ func (s *Stack) Session(r Request) *Session {
 	x.problems = append(x.problems, diags...)
 	x.problems = append(x.problems, x.assignAccounts()...)
 	x.problems = append(x.problems, x.checkReferences()...)
+	x.problems = append(x.problems, x.validate()...)
 	return x
 }
 

@@ -69,7 +69,7 @@ func (s *Stack) variableValues(given []VariableValue) (map[string]cty.Value, Dia
 func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.Value, Diagnostics) {
 	g, ok := last[v.name]
 	var value cty.Value
-	at := &v.rng
+	var at *Range
 	switch {
 	case ok:
 		var d *Diagnostic
@@ -103,15 +103,12 @@ func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.V
 	return converted, nil
 }
 
-// parseVariable reads a value as HCL, or as plain text for a variable of type string that comes from the command line
-// or the environment. Its own text is in no message: it may be a secret.
+// parseVariable reads a value as HCL. From the command line or the environment, what is given to a variable of type
+// string, or of none, is plain text unless it looks like HCL, so that nobody has to quote twice and 007 stays 007.
+// The text itself is in no message: it may be a secret.
 func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
-	text := !g.File && (v.typ == cty.String || v.typ == cty.DynamicPseudoType)
-	if text && v.typ == cty.String {
-		trimmed := strings.TrimSpace(g.Source)
-		if len(trimmed) < 2 || trimmed[0] != '"' || trimmed[len(trimmed)-1] != '"' {
-			return cty.StringVal(g.Source), nil
-		}
+	if !g.File && isPlain(v.typ, strings.TrimSpace(g.Source)) {
+		return cty.StringVal(g.Source), nil
 	}
 	if refused := Guard([]byte(g.Source), g.Origin); len(refused) > 0 {
 		d := refused[0]
@@ -125,10 +122,18 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
 			return value, nil
 		}
 	}
-	if text {
-		return cty.StringVal(g.Source), nil
-	}
 	return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Value cannot be read", Range: g.Range,
 		Detail: fmt.Sprintf("%s gives var.%s a value that is no constant HCL expression (%s).", g.Origin, v.name, problems[0].Summary),
 		Remedy: `'["a", "b"]' is a list, '{ a = 1 }' a map, '"text"' a string`}
+}
+
+func isPlain(t cty.Type, source string) bool {
+	quoted := len(source) >= 2 && source[0] == '"' && source[len(source)-1] == '"'
+	switch t {
+	case cty.String:
+		return !quoted
+	case cty.DynamicPseudoType:
+		return !quoted && source != "null" && !strings.HasPrefix(source, "[") && !strings.HasPrefix(source, "{")
+	}
+	return false
 }

@@ -43,37 +43,9 @@ func unstorable(v cty.Value) string {
 }
 
 // UnmarshalJSON gives values of the types that their JSON implies.
-func (v *values) UnmarshalJSON(data []byte) error {
-	var in map[string]json.RawMessage
-	if err := json.Unmarshal(data, &in); err != nil {
-		return err
-	}
-	*v = make(values, len(in))
-	for name, text := range in {
-		value, err := implied(text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		(*v)[name] = value
-	}
-	return nil
-}
-
-// implied reads one value. Most are short texts and flags, for which there is a shorter way than cty's.
-func implied(text json.RawMessage) (cty.Value, error) {
-	switch {
-	case len(text) > 0 && text[0] == '"':
-		var s string
-		err := json.Unmarshal(text, &s)
-		return cty.StringVal(s), err
-	case string(text) == "true":
-		return cty.True, nil
-	case string(text) == "false":
-		return cty.False, nil
-	}
-	var any ctyjson.SimpleJSONValue
-	err := any.UnmarshalJSON(text)
-	return any.Value, err
+func (v *values) UnmarshalJSON(data []byte) (err error) {
+	*v, err = impliedValues(data)
+	return err
 }
 
 // The rows below are what is written: the exported types with values in plain JSON. A field of a row hides the one of

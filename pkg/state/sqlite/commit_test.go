@@ -111,6 +111,23 @@ func typical(i int) *state.Resource {
 	return r
 }
 
+// TestFence: a commit that passed the check of the file a moment before the lock was broken is stopped in the transaction.
+func TestFence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s, other := openAt(t, path), openAt(t, path)
+	statetest.Take(t, s, "mine")
+	writes, err := encode([]state.Write{state.SetSettled{}})
+	require.NoError(t, err)
+	c := &commit{ctx: t.Context(), writes: writes, lock: s.lockHeld(), answer: make(chan error, 1)}
+	require.NoError(t, other.Unlock(t.Context(), "mine"))
+	s.commitGroup([]*commit{c})
+	require.Equal(t, state.ErrLockLost, <-c.answer)
+	statetest.Take(t, other, "theirs")
+	s.commitGroup([]*commit{c})
+	require.Equal(t, state.ErrLockLost, <-c.answer)
+	require.False(t, statetest.Load(t, s).Settled)
+}
+
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{1000, 6000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -31,7 +31,7 @@ func TestFlippedBytes(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d flips were refused, the others did no harm", noticed, flips)
-	require.Greater(t, noticed, flips/3)
+	require.Greater(t, noticed, flips/5, "so much of the file is rows of the state; the rest is history, indices and room")
 }
 
 // TestTruncatedFile cuts the file off at many places.

@@ -45,6 +45,7 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, m meta) (*state.State, err
 		Accounts: map[string]state.Account{}, Outputs: map[string]state.Output{},
 	}
 	var all sum
+	var reader state.ResourceReader
 	for _, t := range []struct {
 		name string
 		take func(r row) error
@@ -56,11 +57,13 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, m meta) (*state.State, err
 			return err
 		}},
 		{"resources", func(r row) error {
-			var x state.Resource
-			err := r.decode(&x)
+			x, err := reader.Read([]byte(r.body))
+			if err != nil {
+				return err
+			}
 			x.Version = r.version
-			out.Resources = append(out.Resources, &x)
-			return errors.Join(err, r.extra(objectKey(x.Account, x.Address.Kind, x.ID)))
+			out.Resources = append(out.Resources, x)
+			return r.extra(objectKey(x.Account, x.Address.Kind, x.ID))
 		}},
 		{"leftovers", func(r row) error {
 			var l state.Leftover
@@ -111,7 +114,13 @@ type row struct {
 	column  sql.NullString
 }
 
-func (r row) decode(into any) error { return json.Unmarshal([]byte(r.body), into) }
+// decode asks a type that reads itself directly: through encoding/json its text would be looked through twice more.
+func (r row) decode(into any) error {
+	if own, ok := into.(json.Unmarshaler); ok {
+		return own.UnmarshalJSON([]byte(r.body))
+	}
+	return json.Unmarshal([]byte(r.body), into)
+}
 
 // extra checks a column that repeats what the body says.
 func (r row) extra(want string) error {

@@ -156,7 +156,8 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 	}
 	m, err := s.fence(ctx, "")
 	if err != nil {
-		return s.failed("be unlocked", err)
+		return fmt.Errorf("the lock could not be broken; if process %d on %s was stopped in the middle of a commit, end it (kill -9 %d), which frees the lock: %w",
+			locked.Owner.PID, locked.Owner.Host, locked.Owner.PID, s.failed("be unlocked", err))
 	}
 	if err := replaceNote(s.lockPath(), note{Lineage: m.lineage, Serial: m.serial, Broken: true}); err != nil {
 		// Windows replaces no file that another process has open.
