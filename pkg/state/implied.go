@@ -25,7 +25,7 @@ func impliedValues(text []byte) (values, error) {
 }
 
 func (s *scanner) values() values {
-	out := values{}
+	out := make(values, 12) // of a typical server
 	if s.peek() != '{' {
 		s.fail(errors.New("values are an object"))
 		return nil

@@ -2,10 +2,9 @@ package state
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/vpsync/vpsync/pkg/spec"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // Error names the state, what is wrong with it, and what to do.
@@ -46,10 +45,11 @@ var invariants = []struct {
 	{"an address has one object, and each deposed key too", "a second row would be forgotten by whoever reads the first", uniqueAddresses},
 	{"an object has one owner", "two owners would undo each other's changes, and each deletes what the other needs", uniqueObjects},
 	{"a recorded object has an id and an account that is known", "it could be neither read nor deleted", complete},
+	{"what a resource uses is an address", "deletions could not be ordered", usesAreAddresses},
 	{"an open intent says what it is about", "it could not be settled", intentsComplete},
 	{"an address has at most one open create", "two would be two purchases", oneCreate},
 	{"values are known and hold no secret", "state is no place for secrets", plainValues},
-	{"digests are under the state's key", "a digest under an unnamed key could never be compared", digestKeys},
+	{"a digest names its key", "under a key without a name it could never be compared", digestKeys},
 }
 
 // Verify lists the invariants that a state breaks.
@@ -63,6 +63,7 @@ func Verify(s *State) []Problem {
 	return out
 }
 
+// place names a record in a message.
 func place(r *Resource) string {
 	if r.Deposed == "" {
 		return r.Address.String()
@@ -71,29 +72,39 @@ func place(r *Resource) string {
 }
 
 func uniqueAddresses(s *State, broken func(string, ...any)) {
-	seen := make(map[string]bool, len(s.Resources))
+	type key struct {
+		address spec.Address
+		deposed string
+	}
+	seen := make(map[key]bool, len(s.Resources))
 	for _, r := range s.Resources {
-		if seen[place(r)] {
+		k := key{r.Address, r.Deposed}
+		if seen[k] {
 			broken("%s is recorded twice", place(r))
 		}
-		seen[place(r)] = true
+		seen[k] = true
 	}
 }
 
 func uniqueObjects(s *State, broken func(string, ...any)) {
-	owner := make(map[[3]string]string, len(s.Resources))
-	claim := func(account, kind, id, who string) {
-		key := [3]string{account, kind, id}
-		if other, taken := owner[key]; taken {
-			broken("%s %s belongs to %s and to %s", kind, id, other, who)
-		}
-		owner[key] = who
-	}
+	owner := make(map[[3]string]*Resource, len(s.Resources))
 	for _, r := range s.Resources {
-		claim(r.Account, r.Address.Kind, r.ID, place(r))
+		key := [3]string{r.Account, r.Address.Kind, r.ID}
+		if other := owner[key]; other != nil {
+			broken("%s %s belongs to %s and to %s", r.Address.Kind, r.ID, place(other), place(r))
+		}
+		owner[key] = r
 	}
+	let := make(map[[3]string]bool, len(s.Leftovers))
 	for _, l := range s.Leftovers {
-		claim(l.Account, l.Kind, l.ID, "the leftovers")
+		key := [3]string{l.Account, l.Kind, l.ID}
+		if other := owner[key]; other != nil {
+			broken("%s %s belongs to %s and to the leftovers", l.Kind, l.ID, place(other))
+		}
+		if let[key] {
+			broken("%s %s is twice among the leftovers", l.Kind, l.ID)
+		}
+		let[key] = true
 	}
 }
 
@@ -110,9 +121,27 @@ func complete(s *State, broken func(string, ...any)) {
 		if l.ID == "" || l.Kind == "" {
 			broken("a leftover of %s has no id or no kind", l.Address)
 		}
+		if _, known := s.Accounts[l.Account]; !known {
+			broken("the leftover %s %s lives in the account %q, which is not recorded", l.Kind, l.ID, l.Account)
+		}
 	}
 }
 
+func usesAreAddresses(s *State, broken func(string, ...any)) {
+	wrong := func(u spec.Address) bool { return u.Kind == "" || u.Name == "" }
+	for _, r := range s.Resources {
+		if slices.ContainsFunc(r.Uses, wrong) {
+			broken("%s uses something without a name", place(r))
+		}
+	}
+	for _, i := range s.Intents {
+		if slices.ContainsFunc(i.Uses, wrong) {
+			broken("the intent %s uses something without a name", i.ID)
+		}
+	}
+}
+
+// actions are those of changes that send a request: what a plan does otherwise is never in the journal.
 var actions = map[string]bool{"create": true, "update": true, "replace": true, "delete": true, "adopt": true}
 
 func intentsComplete(s *State, broken func(string, ...any)) {
@@ -124,6 +153,9 @@ func intentsComplete(s *State, broken func(string, ...any)) {
 			broken("the intent %s of %s has the unknown action %q", i.ID, i.Address, i.Action)
 		case i.Operation != spec.OpCreate && i.ObjectID == "":
 			broken("the intent %s of %s wants %s of no object", i.ID, i.Address, i.Operation)
+		}
+		if _, known := s.Accounts[i.Account]; !known {
+			broken("the intent %s of %s is of the account %q, which is not recorded", i.ID, i.Address, i.Account)
 		}
 	}
 }
@@ -142,38 +174,43 @@ func oneCreate(s *State, broken func(string, ...any)) {
 }
 
 func plainValues(s *State, broken func(string, ...any)) {
-	check := func(who string, all ...spec.Values) {
-		for _, v := range all {
-			for name, value := range v {
-				if value == cty.NilVal || value.ContainsMarked() || !value.IsWhollyKnown() {
-					broken("%s.%s is a secret or not known", who, name)
-				}
+	check := func(values spec.Values, who func() string) {
+		for name, v := range values {
+			if problem := unstorable(v); problem != "" {
+				broken("%s of %s %s", name, who(), problem)
 			}
 		}
 	}
 	for _, r := range s.Resources {
-		check(place(r), r.Applied, r.Observed)
+		who := func() string { return place(r) }
+		check(r.Applied, who)
+		check(r.Observed, who)
 	}
 	for _, l := range s.Leftovers {
-		check("leftover "+l.ID, l.Applied, l.Observed)
+		who := func() string { return "the leftover " + l.ID }
+		check(l.Applied, who)
+		check(l.Observed, who)
 	}
 	for _, i := range s.Intents {
-		check("intent "+i.ID, i.Applied)
+		check(i.Applied, func() string { return "the intent " + i.ID })
 	}
 }
 
 func digestKeys(s *State, broken func(string, ...any)) {
-	check := func(who string, all map[string]Digest) {
-		for name, d := range all {
-			if d.KeyID == "" || strings.TrimSpace(d.Sum) == "" {
-				broken("the digest of %s.%s names no key", who, name)
+	check := func(digests map[string]Digest, who func() string) {
+		for name, d := range digests {
+			if d.KeyID == "" || d.Sum == "" {
+				broken("the digest of %s of %s names no key", name, who())
 			}
 		}
 	}
 	for _, r := range s.Resources {
-		check(place(r), r.Secrets)
+		check(r.Secrets, func() string { return place(r) })
 	}
 	for _, l := range s.Leftovers {
-		check("leftover "+l.ID, l.Secrets)
+		check(l.Secrets, func() string { return "the leftover " + l.ID })
+	}
+	for _, i := range s.Intents {
+		check(i.Secrets, func() string { return "the intent " + i.ID })
 	}
 }

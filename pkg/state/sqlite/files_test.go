@@ -395,4 +395,27 @@ func TestChangesOfARun(t *testing.T) {
 	_, err = s.Changes(t.Context(), "r")
 	var damaged *state.DamagedError
 	require.ErrorAs(t, err, &damaged)
+	_, err = s.Load(t.Context())
+	require.NoError(t, err, "nothing is done on the history")
+}
+
+func TestVerifyReadsWhatLoadDoesNot(t *testing.T) {
+	for name, spoil := range map[string]string{
+		"history": `UPDATE changes SET address = 'server.x' WHERE id = 5`,
+		"sum":     `UPDATE changes SET sum = x'00' WHERE id = 5`,
+		"index":   `PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'changes_run') WHERE name = 'changes_address'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, _ := made(t)
+			s := openAt(t, path)
+			require.NoError(t, s.Verify(t.Context()))
+			require.NoError(t, s.Close())
+			require.NoError(t, execute(path, spoil))
+			s, err := Open(t.Context(), path, Options{ReadOnly: true})
+			require.NoError(t, err)
+			defer s.Close()
+			var damaged *state.DamagedError
+			require.ErrorAs(t, s.Verify(t.Context()), &damaged)
+		})
+	}
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -63,9 +62,8 @@ func (s *Store) changes(ctx context.Context, run string) ([]state.Change, error)
 		if err := rows.Scan(&body, &stored); err != nil {
 			return nil, err
 		}
-		computed := sumOf("changes", run, 0, body)
-		var c state.Change
-		if err := json.Unmarshal([]byte(body), &c); err != nil || string(stored) != string(computed[:]) {
+		c, err := readChange(run, body, stored)
+		if err != nil {
 			return nil, s.damaged(fmt.Sprintf("a row of its table changes, of run %s, is not what was written", run))
 		}
 		out = append(out, c)

@@ -117,7 +117,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	_ = os.Chmod(s.path, 0o600) // somebody may have copied it with wider permissions
-	if s.write, err = sql.Open("sqlite", s.dsn(s.path, "journal_mode(WAL)", "synchronous(FULL)")+"&_txlock=immediate"); err != nil {
+	if s.write, err = sql.Open("sqlite", s.dsn(s.path, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)")+"&_txlock=immediate"); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -147,6 +147,7 @@ func (s *Store) inspect() (exists bool, err error) {
 }
 
 // dsn names a database with pragmas. Mode rw never makes a file. The path is escaped, since what follows it is SQL text.
+// A writer overwrites what it deletes (secure_delete), so that what is not in the state is not in the file either.
 func (s *Store) dsn(path string, pragmas ...string) string {
 	path = filepath.ToSlash(path)
 	if runtime.GOOS == "windows" {
@@ -183,7 +184,7 @@ func (s *Store) recognise(ctx context.Context) (version int, err error) {
 
 // pragmasTook reads back what durability rests on.
 func (s *Store) pragmasTook(ctx context.Context) error {
-	for _, p := range []struct{ name, want string }{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}} {
+	for _, p := range []struct{ name, want string }{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"secure_delete", "1"}} {
 		var got string
 		if err := s.write.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&got); err != nil {
 			return s.failed("be opened", err)

@@ -114,6 +114,13 @@ func (w *writer) until(t *testing.T, n int) {
 func (w *writer) signal(t *testing.T, sig os.Signal) {
 	t.Helper()
 	require.NoError(t, w.cmd.Process.Signal(sig))
+	if sig == syscall.SIGSTOP {
+		// The signal is on its way when kill returns; the writer stands still once the kernel says so.
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(w.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		require.NoError(t, err)
+		require.True(t, status.Stopped())
+	}
 }
 
 // kill ends the writer as nothing else does, and says what it had announced last.
