@@ -14,7 +14,7 @@ import (
 
 func TestHumanDuration(t *testing.T) {
 	for want, d := range map[string]time.Duration{
-		"0s": 0, "0.3s": 312 * time.Millisecond, "3s": 3 * time.Second, "4.2s": 4234 * time.Millisecond, "10s": 9990 * time.Millisecond,
+		"0s": 0, "4ms": 4 * time.Millisecond, "1ms": time.Microsecond, "0.3s": 312 * time.Millisecond, "3s": 3 * time.Second, "4.2s": 4234 * time.Millisecond, "10s": 9990 * time.Millisecond,
 		"31s": 31 * time.Second, "1m00s": 59700 * time.Millisecond, "2m05s": 125 * time.Second, "3h12m": 192 * time.Minute, "2d4h": 52 * time.Hour,
 	} {
 		require.Equal(t, want, render.HumanDuration(d))

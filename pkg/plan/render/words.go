@@ -9,11 +9,13 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan"
 )
 
-// HumanDuration is a duration as people say it: 0.3s, 4.2s, 31s, 2m05s, 3h12m, 2d4h.
+// HumanDuration is a duration as people say it: 4ms, 0.3s, 4.2s, 31s, 2m05s, 3h12m, 2d4h.
 func HumanDuration(d time.Duration) string {
 	switch {
-	case d < 0:
+	case d <= 0:
 		return "0s"
+	case d < 50*time.Millisecond:
+		return fmt.Sprintf("%dms", max(1, d.Round(time.Millisecond)/time.Millisecond))
 	case d < 10*time.Second-50*time.Millisecond:
 		tenths := d.Round(100*time.Millisecond) / (100 * time.Millisecond)
 		if tenths%10 == 0 {
