@@ -103,7 +103,7 @@ func newProviderDocument(def *providers.Definition) providerDocument {
 		for _, at := range k.Attributes {
 			kd.Attributes = append(kd.Attributes, attributeDocument{
 				Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
-				Readable: !at.Unreadable, Sensitive: at.Sensitive, Description: at.Description,
+				Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
 			})
 		}
 		for _, op := range k.OperationOrder {
@@ -137,18 +137,25 @@ func onChange(a *spec.Attribute) string {
 	return string(a.OnChange)
 }
 
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 // cannot lists in plain words what the API does not offer for a kind.
 func cannot(k *spec.Kind) []string {
-	noun := strings.ReplaceAll(k.Name, "_", " ")
+	noun := article(strings.ReplaceAll(k.Name, "_", " "))
 	out := []string{}
 	switch {
 	case !k.Can(spec.OpList) && !k.Can(spec.OpRead):
-		out = append(out, fmt.Sprintf("be listed or read: what befalls a %s at the provider cannot be seen", noun))
+		out = append(out, fmt.Sprintf("be listed or read: what befalls %s at the provider cannot be seen", noun))
 	case !k.Can(spec.OpList):
-		out = append(out, fmt.Sprintf("be listed: a %s that is unmanaged cannot be seen", noun))
+		out = append(out, fmt.Sprintf("be listed: %s that is unmanaged cannot be seen", noun))
 	}
 	if !k.Can(spec.OpDelete) {
-		out = append(out, fmt.Sprintf("be deleted: destroying a %s leaves it behind", noun))
+		out = append(out, fmt.Sprintf("be deleted: destroying %s leaves it behind", noun))
 	}
 	var fixed, blind []string
 	for _, a := range k.Attributes {
@@ -182,7 +189,8 @@ func cannot(k *spec.Kind) []string {
 
 func (d providerDocument) write(w io.Writer, o render.Options) {
 	s := render.Style{Color: o.Color}
-	fmt.Fprintf(w, "%s (%s)\n%s\nToken from %s; %s overrides the address.\n", s.Bold(d.Title), d.Name, d.BaseURL, d.TokenEnv, d.URLEnv)
+	fmt.Fprintf(w, "%s (%s)\n%s\nToken from %s; %s overrides the address.\nWhat the vendor does not print was inferred; the lines are those of %s.provider.hcl.\n",
+		s.Bold(d.Title), d.Name, d.BaseURL, d.TokenEnv, d.URLEnv, d.Name)
 	for _, k := range d.Kinds {
 		fmt.Fprintf(w, "\n%s", s.Bold(k.Name))
 		if k.Description != "" {
@@ -205,7 +213,8 @@ func (d providerDocument) write(w io.Writer, o render.Options) {
 		for _, op := range k.Operations {
 			from := "documented"
 			if !op.Documented {
-				from = "inferred, " + op.Place
+				_, line, _ := strings.Cut(op.Place, ":")
+				from = "inferred, line " + line
 			}
 			t.Row(op.Name, op.Request, from, op.RateLimit)
 		}

@@ -168,32 +168,20 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 			}
 		}
 		fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
-		writes := []state.Write{state.MoveResource{From: source, To: target}}
-		for _, r := range st.Resources {
-			if moved, changed := movedUses(r, source, target); changed && r.Address != source {
-				writes = append(writes, state.PutResource{Resource: moved})
-			}
-		}
-		return writes, nil
+		return []state.Write{state.MoveResource{From: source, To: target}}, nil
 	})
 }
 
-// movedUses is the resource with one of those that it uses at another address.
-func movedUses(r *state.Resource, from, to spec.Address) (*state.Resource, bool) {
-	changed := false
-	next := *r
-	next.Uses = nil
-	for _, u := range r.Uses {
-		if u == from {
-			u, changed = to, true
-		}
-		next.Uses = append(next.Uses, u)
+func (a *app) stateVerify(ctx context.Context) (err error) {
+	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
+	if err != nil {
+		return err
 	}
-	return &next, changed
-}
-
-func (a *app) stateVerify(ctx context.Context) error {
-	st, err := a.readState(ctx)
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := store.Verify(ctx); err != nil {
+		return err
+	}
+	st, err := store.Load(ctx)
 	if err != nil {
 		return err
 	}
