@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // streams are where a command reads and writes. Results go to out, everything else to errs.
@@ -46,6 +47,9 @@ type app struct {
 	log      *slog.Logger
 	// tokens are the names of the variables that the accounts' tokens came from, for messages.
 	tokens map[string]string
+
+	// understood: the command line made sense, so what fails now is the command itself.
+	understood bool
 
 	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
 	stop        context.Context
@@ -138,7 +142,10 @@ carries it out so that a crash loses nothing and buys nothing twice.
 
 ` + exitCodeHelp(),
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.understood = true
+			return a.prepare()
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.dir, "chdir", "C", ".", "the stack's `folder`")
@@ -163,8 +170,23 @@ carries it out so that a crash loses nothing and buys nothing twice.
 		}
 	}
 	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, c := range root.Commands() {
+			names = append(names, c.Name())
+		}
+		detail := fmt.Sprintf("There is no command %q.", args[0])
+		if near := spec.Nearest(args[0], names); near != "" {
+			detail += fmt.Sprintf(" Did you mean %q?", near)
+		}
+		return wrongUsage("%s", detail)
+	}
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w\n\nSee: %s --help", err, c.CommandPath())
+		return &remedyError{summary: "Wrong usage", detail: sentenceOf(err.Error()), remedy: c.CommandPath() + " --help"}
 	})
 	return root
 }
@@ -179,7 +201,7 @@ func (a *app) prepare() error {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
-		return fmt.Errorf("--log-level %s: it is debug, info, warn or error", render.Escape(a.logLevel))
+		return wrongUsage("--log-level %s: it is debug, info, warn or error", a.logLevel)
 	}
 	a.log = slog.New(slog.NewTextHandler(render.NewWriter(a.errs), &slog.HandlerOptions{Level: level}))
 	return nil

@@ -37,7 +37,7 @@ func (a *app) graceOf(flag string) (*time.Duration, error) {
 	}
 	d, err := time.ParseDuration(flag)
 	if err != nil || d < 0 {
-		return nil, fmt.Errorf("%s %s: it is a duration such as 30s or 2m", from, render.Escape(flag))
+		return nil, wrongUsage("%s %s: it is a duration such as 30s or 2m", from, flag)
 	}
 	return &d, nil
 }
@@ -88,7 +88,7 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 		return err
 	}
 	if o.parallelism < 1 {
-		return errors.New("--parallelism takes a count of 1 or more")
+		return wrongUsage("--parallelism takes a count of 1 or more")
 	}
 	w, err := a.open(ctx, vars, command)
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 		return err
 	}
 	if !a.json {
-		if err := a.showPlan(made.Plan); err != nil {
+		if err := a.showPlan(withoutPending(made.Plan)); err != nil {
 			return err
 		}
 	}
@@ -162,6 +162,17 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 		view.Result(result, code)
 	}
 	return exitWith(code)
+}
+
+// withoutPending is the plan without the questions about open requests: all questions come together at the end of the run,
+// and these do not keep it from being carried out.
+func withoutPending(p *plan.Plan) *plan.Plan {
+	if p.Blocked() {
+		return p
+	}
+	shown := *p
+	shown.Questions = nil
+	return &shown
 }
 
 // blocked ends an apply whose plan may not be carried out.

@@ -27,7 +27,7 @@ func (a *app) outputCommand() *cobra.Command {
 			}
 			if len(args) == 0 {
 				if raw {
-					return fmt.Errorf("--raw prints one output: name it")
+					return wrongUsage("--raw prints one output: name it")
 				}
 				if a.json {
 					all := map[string]json.RawMessage{}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
@@ -29,7 +28,7 @@ func (f *planFlags) register(c *cobra.Command) {
 
 func (f *planFlags) options() (plan.Options, error) {
 	if f.allow < 0 {
-		return plan.Options{}, errors.New("--allow takes a count of 0 or more")
+		return plan.Options{}, wrongUsage("--allow takes a count of 0 or more")
 	}
 	return plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}, nil
 }
@@ -63,7 +62,7 @@ func refreshMode(text string) (apply.RefreshMode, error) {
 	case apply.RefreshAuto, apply.RefreshFull, apply.RefreshNone:
 		return mode, nil
 	}
-	return "", fmt.Errorf("--refresh %s: it is auto, full or false", render.Escape(text))
+	return "", wrongUsage("--refresh %s: it is auto, full or false", text)
 }
 
 func (a *app) plan(ctx context.Context, o planOptions) (err error) {

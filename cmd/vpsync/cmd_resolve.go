@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -35,8 +34,6 @@ provider's own pages, and answer with one of:
 	c.Flags().StringVar(&o.id, "id", "", "the object's `id`")
 	c.Flags().BoolVar(&o.retry, "retry", false, "it was not carried out: send it again")
 	c.Flags().BoolVar(&o.forget, "forget", false, "drop the matter")
-	c.MarkFlagsMutuallyExclusive("id", "retry", "forget")
-	c.MarkFlagsOneRequired("id", "retry", "forget")
 	return c
 }
 
@@ -45,8 +42,15 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 	if err != nil {
 		return err
 	}
-	if o.id == "" && !o.retry && !o.forget {
-		return errors.New("--id takes the id of an object")
+	answers := 0
+	for _, given := range []bool{o.id != "", o.retry, o.forget} {
+		if given {
+			answers++
+		}
+	}
+	if answers != 1 {
+		return &remedyError{summary: "Which answer?", detail: "resolve takes exactly one of --id ID (it was carried out), --retry (it was not) and --forget (drop the matter).",
+			remedy: fmt.Sprintf("vpsync resolve %s --id ID", address)}
 	}
 	return a.withRunner(ctx, o.vars, "resolve", nil, func(r *apply.Runner) error {
 		if err := r.Resolve(ctx, at, apply.Answer{ID: o.id, Retry: o.retry, Forget: o.forget}); err != nil {

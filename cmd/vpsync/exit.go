@@ -115,6 +115,8 @@ func (a *app) describe(err error) spec.Diagnostic {
 	switch {
 	case errors.As(err, &own):
 		d.Summary, d.Detail, d.Remedy, d.Range = own.summary, own.detail, own.remedy, own.at
+	case !a.understood:
+		d.Summary, d.Remedy = "Wrong usage", "vpsync --help"
 	case errors.As(err, &locked):
 		d.Summary = "The state is locked"
 		if locked.Owner.ID != "" {
@@ -151,6 +153,11 @@ func (a *app) describe(err error) spec.Diagnostic {
 type remedyError struct {
 	summary, detail, remedy string
 	at                      *spec.Range
+}
+
+// wrongUsage is an error about the command line itself.
+func wrongUsage(format string, args ...any) error {
+	return &remedyError{summary: "Wrong usage", detail: sentenceOf(fmt.Sprintf(format, args...)), remedy: "vpsync --help"}
 }
 
 func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
