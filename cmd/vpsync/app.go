@@ -48,6 +48,8 @@ type app struct {
 	// tokens are the names of the variables that the accounts' tokens came from, for messages.
 	tokens map[string]string
 
+	// runID names this run in the lock, the journal and the history.
+	runID string
 	// understood: the command line made sense, so what fails now is the command itself.
 	understood bool
 
@@ -60,7 +62,7 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
-	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}}
+	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}, runID: newID()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())

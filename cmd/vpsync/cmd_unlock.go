@@ -28,7 +28,7 @@ func (a *app) unlock(ctx context.Context, id string) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if err := store.Unlock(ctx, id); err != nil {
-		return err
+		return &remedyError{summary: "Nothing was unlocked", detail: sentenceOf(err.Error())}
 	}
 	_, err = fmt.Fprintf(a.out, "The lock %s is broken.\n", render.Escape(id))
 	return err

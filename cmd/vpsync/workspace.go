@@ -152,7 +152,7 @@ func (w *workspace) runner(p *apply.Planner, command string, parallelism int, gr
 	a := w.app
 	o := apply.Options{
 		Parallelism: parallelism, Grace: grace, Clock: w.clock, NewID: newID, Emit: emit,
-		Run: state.Run{ID: newID(), Command: command, Actor: a.actor(), Host: hostname(), Commit: a.env["GITHUB_SHA"], Started: w.clock.Now().UTC()},
+		Run: state.Run{ID: a.runID, Command: command, Actor: a.actor(), Host: hostname(), Commit: a.env["GITHUB_SHA"], Started: w.clock.Now().UTC()},
 	}
 	if a.hooks.boundary != nil {
 		o.Boundary = func(point string) error {
@@ -165,7 +165,7 @@ func (w *workspace) runner(p *apply.Planner, command string, parallelism int, gr
 
 // owner says who holds the lock, for the message that others get.
 func (a *app) owner(command string) state.Owner {
-	o := state.Owner{ID: newID(), Run: newID(), Command: command, User: a.actor(), Host: hostname(), PID: os.Getpid(), Since: time.Now().UTC().Format(time.RFC3339)}
+	o := state.Owner{ID: newID(), Run: a.runID, Command: command, User: a.actor(), Host: hostname(), PID: os.Getpid(), Since: time.Now().UTC().Format(time.RFC3339)}
 	if id := a.env["GITHUB_RUN_ID"]; id != "" {
 		o.URL = fmt.Sprintf("%s/%s/actions/runs/%s", a.env["GITHUB_SERVER_URL"], a.env["GITHUB_REPOSITORY"], id)
 	}
