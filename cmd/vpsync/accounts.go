@@ -58,7 +58,8 @@ const (
 	// against a real one.
 	sandboxEndpoint = "https://sandbox.invalid"
 	sandboxToken    = "sandbox"
-	// An embedded sandbox hurries: nobody watches a server boot that does not exist.
+	// An embedded sandbox hurries: nobody watches a server boot that does not exist, or waits an hour for a rate limit
+	// that nobody set. `vpsync sandbox serve` has the provider's limits.
 	sandboxProvisioning = 300 * time.Millisecond
 	sandboxPoll         = 50 * time.Millisecond
 )
@@ -75,7 +76,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 		},
 	}
 	if a.sandbox {
-		emulated, err := a.openSandbox(block.Account(), def, sandboxProvisioning, sandboxToken)
+		emulated, err := a.openSandbox(block.Account(), def, sandbox.Options{Provisioning: sandboxProvisioning, Token: sandboxToken, Unlimited: true})
 		if err != nil {
 			return nil, err
 		}
@@ -107,9 +108,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 }
 
 // openSandbox opens the emulated account that is kept in the stack's folder.
-func (a *app) openSandbox(account string, def *providers.Definition, provisioning time.Duration, token string) (*sandbox.Sandbox, error) {
-	return sandbox.Open(def, sandbox.Options{
-		Dir: filepath.Join(a.dir, ".vpsync", "sandbox", "accounts"), Account: account, Token: token, Provisioning: provisioning,
-		Boundary: a.hooks.boundary,
-	})
+func (a *app) openSandbox(account string, def *providers.Definition, o sandbox.Options) (*sandbox.Sandbox, error) {
+	o.Dir, o.Account, o.Boundary = filepath.Join(a.dir, ".vpsync", "sandbox", "accounts"), account, a.hooks.boundary
+	return sandbox.Open(def, o)
 }

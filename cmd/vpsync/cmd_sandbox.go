@@ -83,7 +83,7 @@ func (a *app) withSandbox(o sandboxOptions, do func(*sandbox.Sandbox, *providers
 	if err != nil {
 		return err
 	}
-	s, err := a.openSandbox(account, def, sandboxProvisioning, sandboxToken)
+	s, err := a.openSandbox(account, def, sandbox.Options{Provisioning: sandboxProvisioning, Token: sandboxToken})
 	if err != nil {
 		return err
 	}
@@ -369,7 +369,7 @@ func (a *app) serve(ctx context.Context, o sandboxOptions, addr string, provisio
 		return err
 	}
 	token := "sandbox-" + newID()
-	s, err := a.openSandbox(account, def, provisioning, token)
+	s, err := a.openSandbox(account, def, sandbox.Options{Provisioning: provisioning, Token: token})
 	if err != nil {
 		return err
 	}
