@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
@@ -85,7 +86,7 @@ func (b *block) finish() {
 		remedy := "Remove it."
 		if slices.Contains(b.blockTypes, name) {
 			remedy = fmt.Sprintf("Write it as a block: %s { … }", name)
-		} else if near := nearest(name, b.arguments); near != "" {
+		} else if near := spec.Nearest(name, b.arguments); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		} else if len(b.arguments) > 0 {
 			remedy = "It knows " + strings.Join(b.arguments, ", ") + "."
@@ -100,7 +101,7 @@ func (b *block) finish() {
 		remedy := "Remove it."
 		if slices.Contains(b.arguments, hb.Type) {
 			remedy = fmt.Sprintf("Write it as an argument: %s = …", hb.Type)
-		} else if near := nearest(hb.Type, b.blockTypes); near != "" {
+		} else if near := spec.Nearest(hb.Type, b.blockTypes); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		} else if len(b.blockTypes) > 0 {
 			remedy = "It knows " + strings.Join(b.blockTypes, ", ") + "."
@@ -207,7 +208,7 @@ func (b *block) word(name, fallback string, allowed ...string) string {
 	}
 	if !slices.Contains(allowed, s) {
 		remedy := ""
-		if near := nearest(s, allowed); near != "" {
+		if near := spec.Nearest(s, allowed); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		}
 		b.d.errorAt(b.at(name), "Unknown word", fmt.Sprintf("%s of %s must be %s.", name, b.name, quoted(allowed)), remedy)

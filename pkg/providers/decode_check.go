@@ -120,7 +120,7 @@ func (d *decoder) checkAttributes(src *kindSource) {
 					}
 				}
 				remedy := fmt.Sprintf("It can be %s.", quoted(known))
-				if near := nearest(a.Operation, known); near != "" {
+				if near := spec.Nearest(a.Operation, known); near != "" {
 					remedy = fmt.Sprintf("Did you mean %q?", near)
 				}
 				d.errorAt(b.at("on_change"), "Unknown operation", fmt.Sprintf("on_change of %s names %q, which is no operation of %s.", b.name, a.Operation, src.block.name), remedy)
@@ -187,7 +187,7 @@ func (d *decoder) checkPath(b *block, op *Operation, attributes []*spec.Attribut
 			remedy := ""
 			if p == "id" {
 				detail = fmt.Sprintf("The path of %s names {id}, but no object exists yet or is meant.", b.name)
-			} else if near := nearest(p, known); near != "" {
+			} else if near := spec.Nearest(p, known); near != "" {
 				remedy = fmt.Sprintf("Did you mean {%s}?", near)
 			}
 			d.errorAt(b.at("request"), "Unknown placeholder", detail, remedy)

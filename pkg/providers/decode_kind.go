@@ -170,7 +170,7 @@ func (d *decoder) kindNames() []string {
 // unknownName reports a name that nothing has, with the nearest that something has.
 func (d *decoder) unknownName(at hcl.Range, what, name string, known []string) {
 	remedy := ""
-	if near := nearest(name, known); near != "" {
+	if near := spec.Nearest(name, known); near != "" {
 		remedy = fmt.Sprintf("Did you mean %q?", near)
 	}
 	d.errorAt(at, "Unknown "+what, fmt.Sprintf("There is no %s %q here.", what, name), remedy)

@@ -258,7 +258,10 @@ func purpose(a *Attribute) string {
 		return ""
 	}
 	text := strings.TrimSuffix(strings.SplitN(a.Description, ". ", 2)[0], ".")
-	return ", the " + strings.ToLower(text[:1]) + text[1:]
+	if len(text) > 1 && strings.ToUpper(text[1:2]) != text[1:2] {
+		text = strings.ToLower(text[:1]) + text[1:] // not "IP address"
+	}
+	return ", the " + text
 }
 
 // example is a value to paste.
