@@ -58,7 +58,9 @@ func (d *decoder) attribute(b *block, role attributeRole) (*spec.Attribute, Wire
 		}
 	}
 	a.Equal = spec.Equality(b.word("equal", "", string(spec.EqualCIDR), string(spec.EqualSet), string(spec.EqualCase)))
-	wire.Whole = b.boolean("whole", false)
+	if wire.Whole = b.boolean("whole", false); wire.Whole {
+		a.Checks = append(a.Checks, spec.Check{Whole: true}) // said where the value stands, before anything is sent
+	}
 	a.Examples = d.typedList(b, "examples", a.Type)
 	d.checkAttribute(b, a, wire, role)
 	b.finish()

@@ -89,7 +89,7 @@ func TestWholeLanguage(t *testing.T) {
 	for _, a := range box.Schema.Attributes {
 		attributes[a.Name] = a
 	}
-	require.Len(t, attributes["size"].Checks, 2)
+	require.Len(t, attributes["size"].Checks, 3)
 	require.Equal(t, spec.OnOperation, attributes["power"].OnChange)
 	require.Equal(t, "switch", attributes["power"].Operation)
 	require.True(t, attributes["password"].Sensitive && attributes["password"].Unreadable)
