@@ -214,6 +214,15 @@ func (a *app) outOptions() render.Options {
 	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor}
 }
 
+// tableOptions never cut a cell where no terminal is too narrow for it: programs read what is piped.
+func (a *app) tableOptions() render.Options {
+	o := a.outOptions()
+	if !a.outTerminal {
+		o.Width = 1 << 20
+	}
+	return o
+}
+
 func (a *app) errOptions() render.Options {
 	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor}
 }

@@ -38,7 +38,7 @@ func (a *app) listProviders() error {
 	if a.json {
 		return a.printJSON(map[string]any{"format_version": "1.0", "providers": docs})
 	}
-	return t.Write(a.out, a.outOptions())
+	return t.Write(a.out, a.tableOptions())
 }
 
 func (a *app) showProvider(name string) error {
@@ -53,7 +53,7 @@ func (a *app) showProvider(name string) error {
 			providerDocument
 		}{"1.0", doc})
 	}
-	doc.write(a.out, a.outOptions())
+	doc.write(a.out, a.tableOptions())
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -231,11 +232,11 @@ func (a *app) leftovers(ctx context.Context) error {
 		fmt.Fprintln(a.errs, "There are no leftovers.")
 		return nil
 	}
-	t := render.NewTable("KIND", "ID", "WAS", "ACCOUNT", "SINCE")
+	t := render.NewTable("ID", "WAS", "ACCOUNT", "SINCE")
 	for _, l := range st.Leftovers {
-		t.Row(l.Kind, l.ID, l.Address.String(), l.Account, render.Time(l.Since))
+		t.Row(l.ID, l.Address.String(), l.Account, l.Since.UTC().Format(time.DateOnly))
 	}
-	return t.Write(a.out, a.outOptions())
+	return t.Write(a.out, a.tableOptions())
 }
 
 func (a *app) dismiss(ctx context.Context, ids []string) error {

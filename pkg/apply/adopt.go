@@ -45,7 +45,7 @@ func (m *making) adopt(ctx context.Context, w *walk, id string, left *state.Left
 	adopted := *m.change
 	adopted.Action = plan.Adopt
 	writes = append(writes, m.run.letGo(&adopted, id))
-	if err := m.run.commit(ctx, writes...); err != nil {
+	if err := m.run.commitAltered(ctx, writes...); err != nil {
 		return nil, err
 	}
 	m.record, m.object, m.tell.base.ID = record, object, id

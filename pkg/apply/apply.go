@@ -77,13 +77,14 @@ type Result struct {
 	// Residue is what a second plan after the run would still do: it should be empty.
 	Residue     *plan.Plan
 	Interrupted bool
-	Changed     bool // anything was sent that may have had an effect
+	Changed     bool // anything was sent that may have had an effect, or was forgotten or adopted without a request
 	Duration    time.Duration
 	Reads       int
 	Writes      int
 	Outputs     []*spec.Output
 
 	unverified bool // the goal state was not observed
+	broken     bool // the run ended with an error of its own
 }
 
 // Failure is one change that did not succeed.

@@ -16,7 +16,7 @@ const checkAge = 60 * time.Second
 type checker struct {
 	run     *run
 	made    *Made
-	deleted map[string]bool        // ids that this plan deletes or lets go
+	deleted map[objectKey]bool     // objects that this plan deletes
 	touched map[plan.KindRef]int   // how many objects of a kind have yet to be looked at
 	listed  map[plan.KindRef]bool  // a create needs the list anyway
 	views   map[plan.KindRef]*view // never removed
@@ -39,7 +39,7 @@ type look struct {
 
 func (r *run) newChecker(made *Made) *checker {
 	c := &checker{
-		run: r, made: made, deleted: map[string]bool{}, touched: map[plan.KindRef]int{},
+		run: r, made: made, deleted: map[objectKey]bool{}, touched: map[plan.KindRef]int{},
 		listed: map[plan.KindRef]bool{}, views: map[plan.KindRef]*view{},
 	}
 	for _, ch := range made.Plan.Changes {
@@ -50,7 +50,7 @@ func (r *run) newChecker(made *Made) *checker {
 		if ch.ID != "" {
 			c.touched[ref]++
 			if ch.Removes != "" {
-				c.deleted[ch.ID] = true
+				c.deleted[objectKey{ref, ch.ID}] = true
 			}
 		}
 		if ch.Action == plan.Create || ch.Action == plan.Replace {
@@ -171,7 +171,7 @@ func (c *checker) unchanged(ctx context.Context, ch *plan.Change, record *state.
 		if !told || !tells || a.Same(was, is) {
 			continue
 		}
-		if a.Refers != "" && c.deleted[word(was)] {
+		if a.Refers != "" && c.deleted[objectKey{plan.KindRef{Account: ch.Account, Kind: a.Refers}, word(was)}] {
 			continue // the API clears or keeps references to what this plan deletes
 		}
 		moved = append(moved, a.Name)

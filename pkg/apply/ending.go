@@ -83,7 +83,8 @@ func (e *ending) close(ctx context.Context, err error) error {
 	res.Reads, res.Writes = reads-e.reads, writes-e.writes
 	res.Interrupted = r.stopped() || ctx.Err() != nil
 	res.Changed, _ = r.lastEffect()
-	res.Questions = r.questions()
+	res.broken = err != nil || r.dead() != nil
+	res.Questions = e.questions()
 	slices.SortStableFunc(res.Failures, func(a, b Failure) int { return a.Address.Compare(b.Address) })
 	slices.SortFunc(res.Skipped, spec.Address.Compare)
 	res.Skipped = slices.Compact(res.Skipped)
@@ -92,6 +93,7 @@ func (e *ending) close(ctx context.Context, err error) error {
 		return dead // nothing may be written any more
 	}
 	if berr := r.boundary(BoundaryEnd); berr != nil {
+		res.broken = true
 		return berr
 	}
 	var last []state.Write
@@ -107,9 +109,23 @@ func (e *ending) close(ctx context.Context, err error) error {
 		entry.ExitCode = 1
 	}
 	if cerr := r.commit(ctx, append(last, state.PutRun{Run: entry})...); cerr != nil {
+		res.broken = true
 		return cerr
 	}
 	return err
+}
+
+// questions are those of open intents, and those that keep what is left from being carried out.
+func (e *ending) questions() []plan.Question {
+	all := e.run.questions()
+	if e.result.Residue != nil {
+		for _, q := range e.result.Residue.Questions {
+			if q.Kind != plan.AskPending {
+				all = append(all, q)
+			}
+		}
+	}
+	return all
 }
 
 // well: the goal state was observed and nothing is left to ask.
@@ -143,7 +159,7 @@ func (e *ending) outputs() []state.Write {
 // ExitCode is what the process should answer: 0 done, 1 failed and nothing changed, 3 changed but not everything, 5 a
 // question awaits the operator, 130 interrupted before anything changed.
 func (r *Result) ExitCode() int {
-	incomplete := r.unverified || unmet(r.Residue) || len(r.Failures) > 0 || len(r.Skipped) > 0 || (r.Residue != nil && !r.Residue.Empty())
+	incomplete := r.broken || r.unverified || unmet(r.Residue) || len(r.Failures) > 0 || len(r.Skipped) > 0 || (r.Residue != nil && !r.Residue.Empty())
 	switch {
 	case len(r.Questions) > 0:
 		return 5
@@ -151,7 +167,7 @@ func (r *Result) ExitCode() int {
 		return 130
 	case r.Interrupted:
 		return 3
-	case incomplete && (r.Changed || len(r.Failures) == 0):
+	case incomplete && (r.Changed || (len(r.Failures) == 0 && !r.broken)):
 		return 3
 	case incomplete:
 		return 1

@@ -44,7 +44,10 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	operations := ch.Operations
 	switch ch.Action {
 	case plan.Create, plan.Replace:
-		left, taken := m.takesBack(w)
+		left, taken, terr := m.takesBack(ctx, w)
+		if terr != nil {
+			return terr
+		}
 		w.takes(ch, taken)
 		if !taken {
 			err = m.create(ctx, w)
@@ -86,8 +89,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	return err
 }
 
-// takesBack decides, now that all values are known, whether a leftover is what the create would make.
-func (m *making) takesBack(w *walk) (*state.Leftover, bool) {
+// takesBack decides, now that all values are known, whether a leftover is what the create would make. It compares what the
+// leftover is now: somebody may have changed or deleted it since the plan was made.
+func (m *making) takesBack(ctx context.Context, w *walk) (left *state.Leftover, taken bool, err error) {
 	ref := refOf(m.change)
 	for _, id := range m.change.MayTakeBack {
 		key := objectKey{ref, id}
@@ -95,16 +99,21 @@ func (m *making) takesBack(w *walk) (*state.Leftover, bool) {
 		if left == nil {
 			continue
 		}
-		now := *left
-		if w.made.Live != nil && w.made.Live.Kinds[ref] != nil && w.made.Live.Kinds[ref].Objects[id] != nil {
-			now.Observed = overlay(left.Observed, observable(m.kind, w.made.Live.Kinds[ref].Objects[id].Values, left.Secrets))
+		object, known, err := w.check.object(ctx, ref, &state.Resource{Address: m.change.Address, Account: m.change.Account, ID: id})
+		if err != nil {
+			m.run.ledger.release(key)
+			return nil, false, err
 		}
-		if plan.TakesBack(m.kind, m.desired.Values, &now, m.run.Planner.Key) {
-			return left, true
+		now := *left
+		if object != nil {
+			now.Observed = overlay(left.Observed, observable(m.kind, object.Values, left.Secrets))
+		}
+		if (object != nil || !known) && plan.TakesBack(m.kind, m.desired.Values, &now, m.run.Planner.Key) {
+			return left, true, nil
 		}
 		m.run.ledger.release(key)
 	}
-	return nil, false
+	return nil, false, nil
 }
 
 // create makes the object and records it the moment an answer holds its id.
@@ -268,7 +277,7 @@ func (m *making) perform(ctx context.Context, operation string) error {
 		m.saw(o)
 		next := m.seen()
 		next.Applied = overlay(next.Applied, in.Applied)
-		next.Secrets = mergeDigests(next.Secrets, in.Secrets)
+		next.Secrets = sentDigests(next.Secrets, in)
 		next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { return slices.Contains(op.Sets, name) })
 		next.Pending = in.Pending
 		for name := range m.want.removed {
@@ -346,6 +355,19 @@ func (m *making) put(ctx context.Context, next *state.Resource) error {
 	}
 	m.record = next
 	return nil
+}
+
+// sentDigests are the digests of a record after a request: with those of what it sent, and without that of an attribute which
+// it sent in plain, since the configuration does not call it a secret any more.
+func sentDigests(base map[string]state.Digest, in *state.Intent) map[string]state.Digest {
+	out := mergeDigests(base, in.Secrets)
+	for name := range in.Applied {
+		if _, secret := out[name]; secret && in.Secrets[name] == (state.Digest{}) {
+			out = maps.Clone(out)
+			delete(out, name)
+		}
+	}
+	return out
 }
 
 func mergeDigests(base, top map[string]state.Digest) map[string]state.Digest {

@@ -169,6 +169,15 @@ func (r *run) commit(ctx context.Context, writes ...state.Write) error {
 	return nil
 }
 
+// commitAltered commits what a change does without a request.
+func (r *run) commitAltered(ctx context.Context, writes ...state.Write) error {
+	if err := r.commit(ctx, writes...); err != nil {
+		return err
+	}
+	r.altered()
+	return nil
+}
+
 // secretKey notes in the state which key its digests are made with, the first time that there are any.
 func (r *run) secretKey(secrets map[string]state.Digest) []state.Write {
 	for _, d := range secrets {

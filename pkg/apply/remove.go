@@ -23,7 +23,7 @@ func (r *run) remove(ctx context.Context, w *walk, ch *plan.Change, tell *teller
 		return err
 	}
 	if gone {
-		return r.commit(ctx, state.RemoveResource{Address: record.Address, Deposed: record.Deposed}, r.letGo(ch, record.ID))
+		return r.commitAltered(ctx, state.RemoveResource{Address: record.Address, Deposed: record.Deposed}, r.letGo(ch, record.ID))
 	}
 	q, err := r.newRequest(ch, ch.Removes, tell)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *run) letGoOf(ctx context.Context, ch *plan.Change, record *state.Resour
 			Since: r.clock.Now(), Run: r.Options.Run.ID,
 		}})
 	}
-	return r.commit(ctx, writes...)
+	return r.commitAltered(ctx, writes...)
 }
 
 // old is the record that the removing half of a change is about. Where the making half came first, it is deposed by now.

@@ -27,7 +27,7 @@ type run struct {
 
 	mu      sync.Mutex
 	fatal   error // why nothing may be sent or written any more
-	sent    bool  // a request left that may have had an effect, or the state was changed for one
+	sent    bool  // a request left that may have had an effect, or the state was changed in place of one
 	wrote   time.Time
 	flying  map[string]bool // intents in the hands of a step
 	patient time.Time       // no intent is older than this: another run's lock was broken
@@ -113,6 +113,13 @@ func (r *run) effect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sent, r.wrote = true, r.clock.Now()
+}
+
+// altered notes that the state was changed in place of a request: an object was let go of, or taken over.
+func (r *run) altered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent = true
 }
 
 func (r *run) lastEffect() (bool, time.Time) {

@@ -244,7 +244,7 @@ func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Obje
 			delete(next.Applied, name)
 		}
 	}
-	next.Secrets = mergeDigests(next.Secrets, in.Secrets)
+	next.Secrets = sentDigests(next.Secrets, in)
 	next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { _, sent := in.Applied[name]; return sent })
 	next.Pending = in.Pending
 	next.Uses, next.Unsupported = in.Uses, in.Unsupported

@@ -104,7 +104,8 @@ func (p *planner) compare(d *decision, b *basis) []AttributeChange {
 			c = p.knownAttribute(d, a, b, want)
 		}
 		if c != nil {
-			c.Name, c.Sensitive = a.Name, secret || a.Sensitive || (want == cty.NilVal && wasSecret)
+			// What was a secret when it was recorded is one still: the value that goes is not shown because the next one may be.
+			c.Name, c.Sensitive = a.Name, secret || a.Sensitive || wasSecret
 			if c.Sensitive {
 				c.Before, c.After = cty.NilVal, cty.NilVal
 			}
