@@ -34,17 +34,18 @@ type budget struct {
 // window is the current window of one class.
 type window struct {
 	class     spec.RateLimit
-	remaining int       // -1: not known
-	reset     time.Time // zero: not known
-	held      time.Time // no request before this: a 429 said so
-	flying    int       // sent and not answered
+	remaining int           // -1: not known
+	reset     time.Time     // zero: not known
+	held      time.Time     // no request before this: a 429 said so
+	flying    int           // sent and not answered
+	heard     chan struct{} // closed at the next answer, and made anew
 }
 
 func newBudget(def *Definition, clock Clock, waiting func(string, time.Time)) *budget {
 	b := &budget{def: def, clock: clock, waiting: waiting, windows: map[string]*window{}, learned: map[*Operation]string{}}
 	for _, name := range def.Classes {
 		class := def.Schema.RateLimits[name]
-		b.windows[name] = &window{class: class, remaining: -1}
+		b.windows[name] = &window{class: class, remaining: -1, heard: make(chan struct{})}
 	}
 	return b
 }
@@ -66,7 +67,7 @@ func (b *budget) limit(next handler) handler {
 	}
 }
 
-// take takes one request out of the class's window, or waits for the next window.
+// take takes one request out of the class's window, or waits for the next window, or for an answer that tells of it.
 func (b *budget) take(ctx context.Context, r *request) (string, error) {
 	var waited time.Time // a window that was slept through is over, whatever a clock says
 	for {
@@ -80,8 +81,8 @@ func (b *budget) take(ctx context.Context, r *request) (string, error) {
 			b.mu.Unlock()
 			return class, nil // the definition counts nothing
 		}
-		until := w.open(later(b.clock.Now(), waited), b.def.Headers.Remaining == "")
-		if until.IsZero() {
+		until, open := w.open(later(b.clock.Now(), waited), b.def.Headers.Remaining == "")
+		if open {
 			if w.remaining > 0 {
 				w.remaining--
 			}
@@ -89,8 +90,16 @@ func (b *budget) take(ctx context.Context, r *request) (string, error) {
 			b.mu.Unlock()
 			return class, nil
 		}
-		limit, remaining := w.class.Requests, w.remaining
+		limit, remaining, heard := w.class.Requests, w.remaining, w.heard
 		b.mu.Unlock()
+		if until.IsZero() {
+			select {
+			case <-heard:
+				continue
+			case <-ctx.Done():
+				return class, fmt.Errorf("rate limit %q: waiting for the answers to requests under way: %w", class, ctx.Err())
+			}
+		}
 		b.notice(class, until)
 		if err := b.clock.Sleep(ctx, until.Sub(b.clock.Now())); err != nil {
 			return class, fmt.Errorf("rate limit %q: %d of %d requests left until %s: %w", class, max(remaining, 0), limit, until.UTC().Format(time.TimeOnly), err)
@@ -106,26 +115,34 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// open is the zero time where a request may leave now, else the time to look again.
-func (w *window) open(now time.Time, counted bool) time.Time {
+// open tells whether a request may leave now, and else the time to look again: zero where only the answer to a request under
+// way can tell.
+func (w *window) open(now time.Time, counted bool) (time.Time, bool) {
 	if now.Before(w.held) {
-		return w.held
+		return w.held, false
 	}
 	if !w.reset.IsZero() && !now.Before(w.reset) { // a new window, of which nothing was heard yet
-		w.remaining, w.reset = -1, time.Time{}
-		if w.flying > 0 {
-			w.remaining = max(w.class.Requests-w.flying, 0)
-		} else {
-			w.remaining = w.class.Requests
-		}
+		w.remaining, w.reset = max(w.class.Requests-w.flying, 0), time.Time{}
 	}
-	if counted && w.reset.IsZero() { // no headers tell: count from the first request on
+	switch {
+	case counted && w.reset.IsZero(): // no headers tell: count from the first request on
 		w.remaining, w.reset = w.class.Requests, now.Add(w.class.Per)
+		return time.Time{}, true
+	case w.remaining == 0 && !w.reset.IsZero():
+		return w.reset, false
+	case w.remaining > 0:
+		return time.Time{}, true
+	case w.remaining == 0:
+		return time.Time{}, w.flying == 0
 	}
-	if w.remaining == 0 && !w.reset.IsZero() {
-		return w.reset
-	}
-	return time.Time{}
+	return time.Time{}, w.flying < w.class.Requests // nothing is known: the documented limit
+}
+
+// answered takes a request as not under way any more, and wakes those who wait for what its answer tells.
+func (w *window) answered() {
+	w.flying = max(w.flying-1, 0)
+	close(w.heard)
+	w.heard = make(chan struct{})
 }
 
 // give takes note of a request without an answer. One that never left was not counted.
@@ -136,7 +153,7 @@ func (b *budget) give(class string, err error) {
 	if w == nil {
 		return
 	}
-	w.flying = max(w.flying-1, 0)
+	w.answered()
 	if wire, ok := err.(*wireError); ok && !wire.sent && w.remaining >= 0 {
 		w.remaining++
 	}
@@ -155,7 +172,7 @@ func (b *budget) learn(class string, op *Operation, a *answer) {
 	if w == nil {
 		return
 	}
-	w.flying = max(w.flying-1, 0)
+	w.answered()
 	h := b.def.Headers
 	if limit, ok := headerNumber(a.header, h.Limit); ok && limit > 0 && int(limit) != w.class.Requests {
 		if other := b.byLimit(int(limit)); other != nil {
@@ -195,7 +212,10 @@ func (w *window) hear(remaining int, reset time.Time, dated bool, now time.Time)
 			return
 		}
 	}
-	if w.remaining < 0 || remaining < w.remaining {
+	switch {
+	case w.reset.IsZero(): // no window is known that answers could be out of order in: the newest holds
+		w.remaining = max(remaining-w.flying, 0)
+	case remaining < w.remaining:
 		w.remaining = remaining
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -113,6 +115,53 @@ func TestBudgetSideBySide(t *testing.T) {
 	group.Wait()
 	require.Zero(t, m.refused)
 	require.Equal(t, 21, m.served)
+}
+
+// TestBudgetUnheard: of a window that nothing was heard of, no more requests are under way than it has; the rest wait for an answer.
+func TestBudgetUnheard(t *testing.T) {
+	for name, warm := range map[string]bool{"first": false, "next": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				virtual := newClock()
+				m := &meter{clock: virtual, limits: map[string]int{"GET": 5}}
+				var held atomic.Bool
+				var sent atomic.Int32
+				release := make(chan struct{})
+				c := client(t, limited, tripper(func(r *http.Request) (*http.Response, error) {
+					if sent.Add(1); held.Load() {
+						<-release
+					}
+					return m.RoundTrip(r)
+				}), func(c *providers.Config) { c.Clock = virtual })
+				list := func() {
+					_, err := c.List(context.Background(), "box")
+					require.NoError(t, err)
+				}
+				if warm {
+					list()
+				}
+				held.Store(true)
+				sent.Store(0)
+				for range 3 {
+					go list()
+				}
+				synctest.Wait()
+				if warm {
+					require.NoError(t, virtual.Sleep(t.Context(), time.Hour))
+				}
+				for range 9 {
+					go list()
+				}
+				synctest.Wait()
+				require.EqualValues(t, 5, sent.Load())
+				held.Store(false)
+				close(release)
+				synctest.Wait()
+				require.EqualValues(t, 12, sent.Load())
+				require.Zero(t, m.refused)
+			})
+		})
+	}
 }
 
 // TestBudgetLearnsTheClass: the limit in the header tells in which class a request really counted.
