@@ -146,6 +146,9 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 		return finding{}, err
 	}
 	same, compared := sameAsApplied(kind, applied, object)
+	if same && !r.proves(kind, in, applied) {
+		compared = 0
+	}
 	switch {
 	case compared == 0 && in.Operation != spec.OpUpdate:
 		// Sending an update again does no harm; of any other operation that is not known.
@@ -154,6 +157,31 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 		return finding{verdict: carriedOut, object: object}, nil
 	}
 	return finding{verdict: notSeen, object: object}, nil
+}
+
+// proves: an object that has every readable value of the request can have them only from it. Where the request also sent what
+// no answer tells (a password), those that the object had before show nothing.
+func (r *run) proves(kind *spec.Kind, in *state.Intent, applied spec.Values) bool {
+	hidden := len(in.Secrets) > 0
+	for name := range applied {
+		hidden = hidden || !readable(kind.Attribute(name))
+	}
+	record := r.ledger.resource(in.Address, in.Deposed)
+	if !hidden || record == nil {
+		return true
+	}
+	before, err := spec.Conform(kind, record.Observed)
+	if err != nil {
+		return false
+	}
+	for name, asked := range applied {
+		if a := kind.Attribute(name); readable(a) {
+			if was, ok := before[name]; !ok || !a.Same(asked, was) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // judgeCreate looks for the object that a create made: newer than the intent, with its identity and every value that was

@@ -338,6 +338,9 @@ func (p *planner) removed(ref KindRef, id string) (bool, *decision) {
 		return true, nil
 	}
 	p.decide(on)
+	if on.held {
+		return true, on // nobody can tell before its open intent is settled, and whoever waits for it is held back, too
+	}
 	if on.change == nil || on.change.NeedsHand || on.change.Removes == "" {
 		return false, nil
 	}

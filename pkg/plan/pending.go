@@ -6,6 +6,7 @@ import (
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // holdBack keeps the changes of addresses with an open intent, and of what depends on them, out of the plan: what the
@@ -15,7 +16,11 @@ func (p *planner) holdBack() {
 		return
 	}
 	byUse := map[spec.Address][]*decision{}
+	freed := map[spec.Address][]*decision{} // what waits for a removal, by whose
 	for _, d := range p.all {
+		if d.waitsFor != nil {
+			freed[d.waitsFor.address] = append(freed[d.waitsFor.address], d)
+		}
 		if d.desired != nil {
 			for _, u := range d.desired.Uses {
 				byUse[u] = append(byUse[u], d)
@@ -51,10 +56,19 @@ func (p *planner) holdBack() {
 		})
 		todo = append(todo, d.address)
 	}
+	for _, in := range p.in.State.Intents {
+		for _, d := range p.doubles(in) {
+			hold(d, in.Address)
+		}
+	}
 	for len(todo) > 0 {
 		a := todo[0]
 		todo = todo[1:]
 		for _, d := range byUse[a] {
+			hold(d, a)
+		}
+		// Nor is set what only the removal of the held one would free.
+		for _, d := range freed[a] {
 			hold(d, a)
 		}
 		// What the held one still uses must not be removed before it.
@@ -65,6 +79,38 @@ func (p *planner) holdBack() {
 		}
 	}
 	slices.SortStableFunc(p.plan.Pending, func(a, b Pending) int { return a.Address.Compare(b.Address) })
+}
+
+// doubles are the creates of other addresses that could not be told apart from what an open create may have made: its block may
+// have been renamed since, and a second one would be bought.
+func (p *planner) doubles(in *state.Intent) []*decision {
+	kind := p.kindOf(KindRef{in.Account, in.Kind})
+	if in.Operation != spec.OpCreate || kind == nil {
+		return nil
+	}
+	made := &spec.Object{Values: conformed(kind, in.Applied)}
+	for _, a := range kind.Attributes {
+		if _, sent := made.Values[a.Name]; !sent {
+			if v := unnamed(a); v != cty.NilVal {
+				made.Values[a.Name] = v
+			}
+		}
+	}
+	var out []*decision
+	for _, d := range p.all {
+		if d.address == in.Address || d.account != in.Account || d.address.Kind != in.Kind || d.change == nil ||
+			(d.change.Action != Create && d.change.Action != Replace) {
+			continue
+		}
+		plain := spec.Values{}
+		for name, v := range d.desired.Values {
+			plain[name], _ = v.UnmarkDeep()
+		}
+		if sameIdentity(kind, plain, made) {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // usedBy are the addresses that an address uses, as far as the configuration, the state and the journal know.
