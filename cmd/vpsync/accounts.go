@@ -84,6 +84,11 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 		none := time.Duration(0) // requests die with the process that emulates their answers
 		config.BaseURL, config.Token, config.Transport = sandboxEndpoint, sandboxToken, emulated.Transport()
 		config.PollEvery, config.Grace = sandboxPoll, &none
+		lag, err := sandboxLag(emulated)
+		if err != nil {
+			return nil, err
+		}
+		config.Lag = &lag
 		return providers.New(def, config)
 	}
 	variable := def.Auth.TokenEnv
@@ -105,6 +110,18 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 			remedy: fmt.Sprintf("check %s and %s", variable, def.URLEnv), at: &block.Range}
 	}
 	return c, nil
+}
+
+// sandboxLag is for how long lists of an emulated account miss what was just written: not at all, unless it was told to.
+func sandboxLag(s *sandbox.Sandbox) (time.Duration, error) {
+	faults, err := s.Faults()
+	var lag time.Duration
+	for _, f := range faults {
+		if f.Do == sandbox.FaultLag {
+			lag = max(lag, f.For)
+		}
+	}
+	return lag, err
 }
 
 // openSandbox opens the emulated account that is kept in the stack's folder.

@@ -56,14 +56,15 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 		if err := r.Resolve(ctx, at, apply.Answer{ID: o.id, Retry: o.retry, Forget: o.forget}); err != nil {
 			return err
 		}
-		text := "%s is bound to " + render.Escape(o.id) + "."
+		name := render.Escape(at.String())
+		text := fmt.Sprintf("%s is bound to %s.", name, render.Escape(o.id))
 		switch {
 		case o.retry:
-			text = "%s was not carried out; the next apply sends it again."
+			text = fmt.Sprintf("%s was not carried out; the next apply sends it again.", name)
 		case o.forget:
-			text = "What was open about %s is dropped."
+			text = fmt.Sprintf("What was open about %s is dropped.", name)
 		}
-		_, err := fmt.Fprintf(a.out, text+"\n", render.Escape(at.String()))
+		_, err := fmt.Fprintln(a.out, text)
 		return err
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -173,7 +175,8 @@ func sentenceOf(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
 	if strings.ContainsAny(text[len(text)-1:], ".!?:)") {
 		return text
 	}

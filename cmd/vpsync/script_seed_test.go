@@ -105,7 +105,7 @@ func seedState(path string, servers, rules []spec.Object) error {
 	writes := []state.Write{state.PutAccount{Account: state.Account{Name: "servosphere", Provider: "servosphere", Endpoint: sandboxEndpoint}}, state.SetSettled{}}
 	put := func(block string, i int, o spec.Object, applied []string, uses []spec.Address) {
 		r := &state.Resource{Address: spec.Address{Kind: o.Kind, Name: block, Key: spec.IntKey(i)}, Account: "servosphere", ID: o.ID,
-			Applied: spec.Values{}, Observed: spec.Values{}, Unsupported: spec.UnsupportedError, Uses: uses, CreatedAt: time.Now()}
+			Applied: spec.Values{}, Observed: spec.Values{}, Policy: state.Policy{Unsupported: spec.UnsupportedError, Uses: uses}, CreatedAt: time.Now()}
 		for name, v := range o.Values {
 			if name != "plan" {
 				r.Observed[name] = v

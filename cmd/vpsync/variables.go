@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,23 +29,25 @@ func (v *variableFlags) register(c *cobra.Command) {
 func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Diagnostics) {
 	var out []spec.VariableValue
 	var diags spec.Diagnostics
-	file := func(path, name string, optional bool) {
-		src, err := os.ReadFile(path)
-		if os.IsNotExist(err) && optional {
-			return
-		}
+	file := func(name string, src []byte, err error) {
 		if err != nil {
-			diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Variables cannot be read", Detail: sentenceOf(err.Error())})
+			diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Variables cannot be read", Detail: fmt.Sprintf("%s: %s", name, sentenceOf(withoutPath(err)))})
 			return
 		}
 		values, problems := spec.VariableFile(src, name)
 		out, diags = append(out, values...), append(diags, problems...)
 	}
-	file(filepath.Join(a.dir, "vpsync.vars.hcl"), "vpsync.vars.hcl", true)
+	own := func(name string) {
+		src, err := spec.ReadFile(a.dir, name)
+		file(name, src, err)
+	}
+	if _, err := os.Lstat(filepath.Join(a.dir, "vpsync.vars.hcl")); err == nil {
+		own("vpsync.vars.hcl")
+	}
 	entries, _ := os.ReadDir(a.dir) // a folder that cannot be read is said elsewhere; entries are sorted
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".auto.vars.hcl") {
-			file(filepath.Join(a.dir, e.Name()), e.Name(), false)
+			own(e.Name())
 		}
 	}
 	var names []string
@@ -57,7 +61,8 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		out = append(out, spec.VariableValue{Name: strings.TrimPrefix(name, "VPSYNC_VAR_"), Source: a.env[name], Origin: name})
 	}
 	for _, path := range flags.files {
-		file(path, path, false)
+		src, err := readAnywhere(path)
+		file(path, src, err)
 	}
 	for _, given := range flags.values {
 		name, value, ok := strings.Cut(given, "=")
@@ -69,4 +74,23 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		out = append(out, spec.VariableValue{Name: strings.TrimSpace(name), Source: value, Origin: fmt.Sprintf("--var %s", name)})
 	}
 	return out, diags
+}
+
+// readAnywhere reads a file that the operator named, which may be a pipe.
+func readAnywhere(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return spec.ReadAtMost(f)
+}
+
+// withoutPath is an error whose path has been named already.
+func withoutPath(err error) string {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err.Error()
+	}
+	return err.Error()
 }

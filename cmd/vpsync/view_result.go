@@ -101,7 +101,7 @@ func (t resultText) residue(r *apply.Result) {
 			fmt.Fprintf(t.out, "    … and %d more: vpsync plan\n", len(still)-i)
 			break
 		}
-		sign := render.Symbol(c.Action)
+		sign := render.ChangeSymbol(c)
 		if sign == "" {
 			sign = "!"
 		}

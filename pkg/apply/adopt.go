@@ -65,7 +65,7 @@ func (m *making) adopt(ctx context.Context, w *walk, id string, left *state.Left
 func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want *wanted, object *spec.Object, left *state.Leftover) (*state.Resource, error) {
 	out := *record
 	out.Applied, out.Secrets, out.Observed = spec.Values{}, map[string]state.Digest{}, spec.Values{}
-	out.Uses, out.Unsupported = desired.Uses, desired.Unsupported
+	out.Policy = state.PolicyOf(desired)
 	before := &state.Leftover{}
 	if left != nil {
 		before = left
@@ -75,7 +75,7 @@ func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want 
 		return nil, err
 	}
 	if object != nil {
-		out.Observed = observable(kind, object.Values, want.secrets)
+		out.Observed = observable(kind, object.Values, out.Policy, want.secrets)
 		out.Unready = unready(kind, object)
 	} else if out.Observed, err = spec.Conform(kind, before.Observed); err != nil {
 		return nil, err

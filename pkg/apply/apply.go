@@ -66,6 +66,8 @@ type Runner struct {
 	Accounts Accounts
 	Planner  *Planner
 	Options  Options
+
+	settled bool // Settle found that something was carried out
 }
 
 // Result is how a run ended.

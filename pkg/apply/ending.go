@@ -43,7 +43,7 @@ func (e *ending) walked(w *walk) {
 		stepped[s.Change] = true
 	}
 	for i, ch := range w.made.Plan.Changes {
-		if !stepped[i] || (w.only != nil && !w.only[ch.Address]) {
+		if !stepped[i] || !w.has(ch) {
 			continue
 		}
 		switch {
@@ -81,7 +81,8 @@ func (e *ending) close(ctx context.Context, err error) error {
 	r, res := e.run, e.result
 	reads, writes := r.Accounts.requests()
 	res.Reads, res.Writes = reads-e.reads, writes-e.writes
-	res.Interrupted = r.stopped() || ctx.Err() != nil
+	whole := res.Residue != nil && res.Residue.Empty() && !res.unverified && len(res.Skipped) == 0
+	res.Interrupted = (r.stopped() || ctx.Err() != nil) && !whole
 	res.Changed, _ = r.lastEffect()
 	res.broken = err != nil || r.dead() != nil
 	res.Questions = e.questions()

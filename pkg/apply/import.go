@@ -22,7 +22,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	refuse := func(remedy, format string, args ...any) error {
 		return &ImportError{Address: a, ID: id, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
-	e := &evaluation{planner: r.Planner, state: st, replaced: map[spec.Address]bool{}}
+	e := r.Planner.evaluation(st)
 	if err := e.evaluate(nil); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,9 @@ func (r *run) newRequest(ch *plan.Change, operation string, tell *teller) (*requ
 func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) ([]state.Write, error)) error {
 	for attempt := 1; ; attempt++ {
 		in := *q.intent
+		if attempt > 1 && in.Began.IsZero() {
+			in.Began = in.Opened
+		}
 		in.Opened, in.Attempts = r.clock.Now(), attempt
 		q.intent = &in
 		if err := r.mayBegin(); err != nil {

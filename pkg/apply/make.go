@@ -37,6 +37,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	if failed(diags) || desired == nil {
 		return &EvaluationError{Address: ch.Address, Diagnostics: diags}
 	}
+	if ch.Action == plan.Update || ch.Action == plan.Adopt {
+		desired = managed(desired)
+	}
 	m := &making{run: r, change: ch, client: client, kind: kind, desired: desired, tell: tell}
 	if m.want, err = r.want(kind, desired, ch); err != nil {
 		return err
@@ -86,7 +89,20 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		}
 		w.session.Know(ch.Address, known)
 	}
+	if err == nil {
+		if unmet := w.session.Postconditions(ch.Address); failed(unmet) {
+			err = &EvaluationError{Address: ch.Address, Diagnostics: unmet}
+		}
+	}
 	return err
+}
+
+// managed is what is asked of an object that exists: without what ignore_changes leaves to it.
+func managed(desired *spec.Resource) *spec.Resource {
+	out := *desired
+	out.Values = maps.Clone(desired.Values)
+	maps.DeleteFunc(out.Values, func(name string, _ cty.Value) bool { return desired.Ignores(name) })
+	return &out
 }
 
 // takesBack decides, now that all values are known, whether a leftover is what the create would make. It compares what the
@@ -106,7 +122,7 @@ func (m *making) takesBack(ctx context.Context, w *walk) (left *state.Leftover, 
 		}
 		now := *left
 		if object != nil {
-			now.Observed = overlay(left.Observed, observable(m.kind, object.Values, left.Secrets))
+			now.Observed = overlay(left.Observed, observable(m.kind, object.Values, state.PolicyOf(m.desired), left.Secrets))
 		}
 		if (object != nil || !known) && plan.TakesBack(m.kind, m.desired.Values, &now, m.run.Planner.Key) {
 			return left, true, nil
@@ -143,7 +159,7 @@ func (m *making) create(ctx context.Context, w *walk) error {
 	in := q.intent
 	in.Seen, in.Pending = seen, without(m.change.Operations, spec.OpCreate)
 	in.Applied, in.Secrets = m.want.sent(op)
-	in.Uses, in.Unsupported = m.desired.Uses, m.desired.Unsupported
+	in.Policy = state.PolicyOf(m.desired)
 	q.call.Desired = m.want.wire
 	return m.run.carry(ctx, q, func(o *spec.Object) ([]state.Write, error) {
 		writes, record := m.run.created(in, m.kind, o)
@@ -188,9 +204,9 @@ func unready(kind *spec.Kind, o *spec.Object) bool {
 func (r *run) created(in *state.Intent, kind *spec.Kind, o *spec.Object) ([]state.Write, *state.Resource) {
 	record := &state.Resource{
 		Address: in.Address, Account: in.Account, ID: o.ID,
-		Applied: in.Applied, Secrets: in.Secrets, Observed: observable(kind, o.Values, in.Secrets),
+		Applied: in.Applied, Secrets: in.Secrets, Observed: observable(kind, o.Values, in.Policy, in.Secrets),
 		Pending: in.Pending, Unready: unready(kind, o),
-		Unsupported: in.Unsupported, Uses: in.Uses, CreatedAt: r.clock.Now(),
+		Policy: in.Policy, CreatedAt: r.clock.Now(),
 	}
 	var writes []state.Write
 	if old := r.ledger.resource(in.Address, ""); old != nil && in.Action == string(plan.Replace) {
@@ -266,7 +282,7 @@ func (m *making) perform(ctx context.Context, operation string) error {
 	in := q.intent
 	in.ObjectID, in.Pending = m.record.ID, without(m.record.Pending, operation)
 	in.Applied, in.Secrets = m.want.sent(op)
-	in.Uses, in.Unsupported = m.desired.Uses, m.desired.Unsupported
+	in.Policy = state.PolicyOf(m.desired)
 	q.call.ID, q.call.Desired = m.record.ID, m.want.wire
 	if m.object != nil {
 		q.call.Live = m.object.Values
@@ -309,9 +325,9 @@ func (m *making) saw(o *spec.Object) {
 // seen is a copy of the record with what was observed last.
 func (m *making) seen() *state.Resource {
 	next := *m.record
-	next.Uses, next.Unsupported = m.desired.Uses, m.desired.Unsupported
+	next.Policy = state.PolicyOf(m.desired)
 	if m.object != nil {
-		next.Observed = overlay(next.Observed, observable(m.kind, m.object.Values, m.want.secrets))
+		next.Observed = overlay(next.Observed, observable(m.kind, m.object.Values, next.Policy, mergeDigests(next.Secrets, m.want.secrets)))
 	}
 	return &next
 }
@@ -320,10 +336,14 @@ func (m *making) seen() *state.Resource {
 // takes effect on new objects only stays recorded as the object got it.
 func (m *making) final(record *state.Resource) *state.Resource {
 	next := *record
+	named := func(name string) bool { _, named := m.desired.Values[name]; return named || m.desired.Ignores(name) }
 	next.Applied = maps.Clone(record.Applied)
-	maps.DeleteFunc(next.Applied, func(name string, _ cty.Value) bool { _, named := m.want.plain[name]; return !named })
+	maps.DeleteFunc(next.Applied, func(name string, _ cty.Value) bool {
+		_, plain := m.want.plain[name]
+		return !plain && !m.desired.Ignores(name)
+	})
 	next.Secrets = maps.Clone(record.Secrets)
-	maps.DeleteFunc(next.Secrets, func(name string, _ state.Digest) bool { _, named := m.desired.Values[name]; return !named })
+	maps.DeleteFunc(next.Secrets, func(name string, _ state.Digest) bool { return !named(name) })
 	for _, c := range m.change.Attributes {
 		if c.Effect != plan.EffectRecord {
 			continue
@@ -335,7 +355,7 @@ func (m *making) final(record *state.Resource) *state.Resource {
 			next.Secrets = mergeDigests(next.Secrets, map[string]state.Digest{c.Name: d})
 		}
 	}
-	next.Assumed = slices.DeleteFunc(slices.Clone(record.Assumed), func(name string) bool { _, named := m.desired.Values[name]; return !named })
+	next.Assumed = slices.DeleteFunc(slices.Clone(record.Assumed), func(name string) bool { return !named(name) })
 	return &next
 }
 
@@ -384,7 +404,7 @@ func mergeDigests(base, top map[string]state.Digest) map[string]state.Digest {
 func sameRecord(a, b *state.Resource) bool {
 	sorted := func(list []string) []string { list = slices.Clone(list); sort.Strings(list); return list }
 	return sameValues(a.Applied, b.Applied) && sameValues(a.Observed, b.Observed) && maps.Equal(a.Secrets, b.Secrets) &&
-		slices.Equal(sorted(a.Assumed), sorted(b.Assumed)) && slices.Equal(a.Uses, b.Uses) && a.Unsupported == b.Unsupported &&
+		slices.Equal(sorted(a.Assumed), sorted(b.Assumed)) && a.Policy.Equal(b.Policy) &&
 		slices.Equal(a.Pending, b.Pending) && a.Unready == b.Unready
 }
 

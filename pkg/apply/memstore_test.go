@@ -33,7 +33,7 @@ type memory struct {
 	commits   int
 	fail      func(commit int) error // before the n-th commit
 	broken    bool                   // the lock is no longer ours
-	before    bool                   // an earlier lock was broken
+	brokenAt  time.Time              // an earlier lock was broken then
 }
 
 func newMemory() *memory {
@@ -184,8 +184,8 @@ func (l memoryLock) Check() error {
 	}
 	return nil
 }
-func (l memoryLock) BrokenBefore() bool { return l.m.before }
-func (l memoryLock) Release() error     { return nil }
+func (l memoryLock) BrokenAt() time.Time { return l.m.brokenAt }
+func (l memoryLock) Release() error      { return nil }
 
 // record is what the store holds of an address.
 func (m *memory) record(t *testing.T, address string) *state.Resource {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -18,7 +19,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if err := p.Accounts.check(st); err != nil {
 		return nil, nil, err
 	}
-	e := &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}}
+	e := p.evaluation(st)
 	if err := e.evaluate(nil); err != nil {
 		return nil, nil, err
 	}
@@ -34,8 +35,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 
 // against plans with a reading at hand.
 func (p *Planner) against(st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
-	e := &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}}
-	return e.plan(read)
+	return p.evaluation(st).plan(read)
 }
 
 // evaluation is a configuration together with what it was told of existing objects.
@@ -43,12 +43,18 @@ type evaluation struct {
 	planner  *Planner
 	state    *state.State
 	objects  map[spec.Address]spec.Values
-	replaced map[spec.Address]bool // their recorded objects will not be the ones that others refer to
+	replaced map[spec.Address]bool   // their recorded objects will not be the ones that others refer to
+	adopted  map[spec.Address]string // ids of the objects that they take over; empty where that was found to be wrong
 	config   *spec.Response
 }
 
+func (p *Planner) evaluation(st *state.State) *evaluation {
+	return &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}, adopted: map[spec.Address]string{}}
+}
+
 // plan evaluates and computes in turn. A replaced object's attributes are unknown to whoever refers to them, which may
-// replace more, so it ends only when nothing new is replaced: after as many rounds as there are resources at most.
+// replace more; an adopted one's are known, which may adopt more. It ends when neither grows: after as many rounds as there
+// are resources at most.
 func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 	p := e.planner
 	made := &Made{State: e.state}
@@ -77,11 +83,54 @@ func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 				grown = true
 			}
 		}
+		grown = e.takesOver(made.Plan) || grown
 		if !grown {
 			made.Config, made.Objects = e.config, e.objects
+			if unmet := unmetBy(made); len(unmet) > 0 {
+				return nil, append(slices.Clone(e.config.Diagnostics), unmet...), nil
+			}
 			return made, e.config.Diagnostics, nil
 		}
 	}
+}
+
+// takesOver notes which objects a plan adopts. An address whose adoption does not survive what it told others is not told of again.
+func (e *evaluation) takesOver(p *plan.Plan) (news bool) {
+	adopts := map[spec.Address]string{}
+	for _, ch := range p.Changes {
+		if ch.Action == plan.Adopt && !ch.NeedsHand {
+			adopts[ch.Address] = ch.ID
+		}
+	}
+	for a, id := range e.adopted {
+		if id != "" && adopts[a] != id {
+			e.adopted[a], news = "", true
+		}
+	}
+	for a, id := range adopts {
+		if _, told := e.adopted[a]; !told {
+			e.adopted[a], news = id, true
+		}
+	}
+	return news
+}
+
+// unmetBy are the postconditions that objects break which the plan leaves as they are. What it changes is judged after that.
+func unmetBy(made *Made) spec.Diagnostics {
+	changed := map[spec.Address]bool{}
+	for _, s := range made.Plan.Steps {
+		changed[made.Plan.Changes[s.Change].Address] = true
+	}
+	for _, p := range made.Plan.Pending {
+		changed[p.Address] = true
+	}
+	var all spec.Diagnostics
+	for _, r := range made.Config.Resources {
+		if !changed[r.Address] {
+			all = append(all, r.Unmet...)
+		}
+	}
+	return all
 }
 
 // evaluate evaluates the stack unless it was told the same before.
@@ -130,7 +179,35 @@ func (e *evaluation) known(live *plan.Live) (map[spec.Address]spec.Values, error
 		}
 		all[r.Address] = v
 	}
-	return all, nil
+	return all, e.knowAdopted(live, all)
+}
+
+// knowAdopted adds what is known of objects that are taken over: all that the API says, or just the id of a leftover that it
+// does not answer.
+func (e *evaluation) knowAdopted(live *plan.Live, all map[spec.Address]spec.Values) error {
+	if len(e.adopted) == 0 || e.config == nil {
+		return nil
+	}
+	for _, desired := range e.config.Resources {
+		a := desired.Address
+		id := e.adopted[a]
+		if id == "" {
+			continue
+		}
+		ref := plan.KindRef{Account: desired.Account, Kind: a.Kind}
+		_, kind, err := e.planner.Accounts.kind(ref)
+		if err != nil {
+			return err
+		}
+		var object *spec.Object
+		if live != nil && live.Kinds[ref] != nil {
+			object = live.Kinds[ref].Objects[id]
+		}
+		if all[a], err = attributes(kind, &state.Resource{Address: a, Account: ref.Account, ID: id}, object); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // attributes are everything known of a recorded resource: what the API says where it says something, else what it said
@@ -152,6 +229,9 @@ func attributes(kind *spec.Kind, r *state.Resource, object *spec.Object) (spec.V
 		}
 	}
 	for name := range r.Secrets {
+		delete(all, name)
+	}
+	for _, name := range r.Hidden {
 		delete(all, name)
 	}
 	unready := r.Unready && (object == nil || !object.Ready)

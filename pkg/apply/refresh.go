@@ -220,7 +220,7 @@ func (k *kindReader) readEach(ctx context.Context, live *plan.LiveKind, ids []st
 // lookAgain decides what is gone. One answer proves nothing: pages shift while they are read, and a list may not show
 // what was just written, so an object recorded less than the lag ago is looked for until the lag has passed.
 func (k *kindReader) lookAgain(ctx context.Context, live *plan.LiveKind) error {
-	lag := k.client.Definition().Lag
+	lag := k.client.Lag()
 	for pause := firstPause; ; pause *= 2 {
 		var missing []string
 		var shown time.Time // from when on every one of them must be shown

@@ -31,7 +31,7 @@ func (r *run) remove(ctx context.Context, w *walk, ch *plan.Change, tell *teller
 	}
 	in := q.intent
 	in.ObjectID, in.Deposed = record.ID, record.Deposed
-	in.Uses, in.Unsupported = record.Uses, record.Unsupported
+	in.Policy = record.Policy
 	q.call.ID = record.ID
 	if q.call.Live, err = spec.Conform(q.kind, overlay(record.Applied, record.Observed)); err != nil {
 		return err

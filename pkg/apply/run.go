@@ -25,12 +25,16 @@ type run struct {
 	done     int // changes
 	total    int
 
+	alive context.Context // cancelled with fatal: whoever sleeps for this run wakes up
+	end   context.CancelFunc
+
 	mu      sync.Mutex
 	fatal   error // why nothing may be sent or written any more
 	sent    bool  // a request left that may have had an effect, or the state was changed in place of one
 	wrote   time.Time
 	flying  map[string]bool // intents in the hands of a step
-	patient time.Time       // no intent is older than this: another run's lock was broken
+	patient time.Time       // no intent is older than this: another run's lock was broken then, and its holder may have sent until then
+	begun   time.Time       // who held the lock before had ended by then, unless it was broken
 
 	identities keyed
 }
@@ -47,8 +51,10 @@ func (r *Runner) begin(st *state.State) *run {
 	if x.entry.Started.IsZero() {
 		x.entry.Started = x.clock.Now()
 	}
-	if r.Lock != nil && r.Lock.BrokenBefore() {
-		x.patient = x.clock.Now()
+	x.begun = x.clock.Now()
+	x.alive, x.end = context.WithCancel(context.Background())
+	if r.Lock != nil {
+		x.patient = r.Lock.BrokenAt()
 	}
 	return x
 }
@@ -84,6 +90,7 @@ func (r *run) die(err error) {
 	defer r.mu.Unlock()
 	if r.fatal == nil {
 		r.fatal = err
+		r.end()
 	}
 }
 
@@ -136,12 +143,16 @@ func (r *run) sleepUntil(ctx context.Context, until time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.stop, cancel)()
+	defer context.AfterFunc(r.alive, cancel)()
 	d := until.Sub(r.clock.Now())
 	if d <= 0 {
 		return ctx.Err()
 	}
 	if err := r.clock.Sleep(ctx, d); err != nil {
-		if r.stopped() {
+		switch dead := r.dead(); {
+		case dead != nil:
+			return dead
+		case r.stopped():
 			return errStopped
 		}
 		return err

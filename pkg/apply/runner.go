@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,14 +21,19 @@ type walk struct {
 	made    *Made
 	session *spec.Session
 	check   *checker
-	// only limits the walk to some addresses; nil is all.
-	only map[spec.Address]bool
+	// only limits the walk to some changes; nil is all.
+	only map[recordKey]bool
 
 	mu       sync.Mutex
 	left     []int                 // by change: steps that have not ended well yet
 	failures []error               // by change
 	skipped  []bool                // by change
 	taken    map[*plan.Change]bool // creates that turned out to take a leftover back
+}
+
+// has says whether the walk is about a change at all.
+func (w *walk) has(ch *plan.Change) bool {
+	return w.only == nil || w.only[recordKey{ch.Address, ch.Deposed}]
 }
 
 // takes notes whether a create took a leftover back.
@@ -44,15 +50,15 @@ func (w *walk) takes(ch *plan.Change, back bool) {
 // changes is in the result, which is never nil. Its Questions are all that are open at the end, those of
 // [Runner.Settle] among them.
 func (r *Runner) Apply(ctx, stop context.Context, made *Made) (*Result, error) {
-	x := r.begin(made.State)
-	x.stop = stop
+	x := r.once().begin(made.State)
+	x.stop, x.sent = stop, r.settled
 	e := &ending{run: x, result: &Result{}, made: made, started: x.clock.Now()}
 	e.reads, e.writes = r.Accounts.requests()
 	if err := r.Accounts.check(made.State); err != nil {
 		return e.result, err
 	}
 	if made.Plan.Blocked() {
-		e.result.Questions = append(append([]plan.Question{}, made.Plan.Questions...), x.questions()...)
+		e.result.Questions = slices.Clone(made.Plan.Questions) // those of open intents among them
 		return e.result, nil
 	}
 	err := x.open(ctx, made)
@@ -60,6 +66,17 @@ func (r *Runner) Apply(ctx, stop context.Context, made *Made) (*Result, error) {
 		err = x.carryOut(ctx, made, e)
 	}
 	return e.result, e.close(ctx, err)
+}
+
+// once is a runner that plans again without what the operator asked for one time: --replace.
+func (r *Runner) once() *Runner {
+	if r.Planner == nil || len(r.Planner.Options.Replace) == 0 {
+		return r
+	}
+	again, planner := *r, *r.Planner
+	planner.Options.Replace = nil
+	again.Planner = &planner
+	return &again
 }
 
 // open enters the run in the history, and what the plan records without a request in the state.
@@ -150,8 +167,8 @@ func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
 	return r.verify(ctx, made, e)
 }
 
-// goOn plans again once an intent that held something back was settled, and carries out what the first plan could not
-// hold. What destroys something goes on only if it was shown: by the first plan, as pending, or by the run that began it.
+// goOn plans again once an intent that held something back was settled, and carries out what that was: the first plan showed it
+// as pending. What destroys something goes on only if that was shown, too: by the first plan, or by the run that began it.
 func (r *run) goOn(ctx context.Context, first *Made, e *ending) (*Made, error) {
 	st, err := r.Store.Load(ctx)
 	if err != nil {
@@ -178,20 +195,35 @@ func (r *run) goOn(ctx context.Context, first *Made, e *ending) (*Made, error) {
 	for _, in := range first.State.Intents {
 		shown[destruction{in.Address, plan.Action(in.Action)}] = true
 	}
-	only := map[spec.Address]bool{}
-	for _, ch := range next.Plan.Changes {
-		destroys := ch.Action == plan.Delete || ch.Action == plan.Replace || ch.Action == plan.Forget
-		only[ch.Address] = !destroys || shown[destruction{ch.Address, ch.Action}]
+	held := map[spec.Address]bool{}
+	for _, p := range first.Plan.Pending {
+		held[p.Address] = true
+	}
+	for _, in := range first.State.Intents {
+		held[in.Address] = true
+	}
+	for grown := true; grown; { // what follows from it, too
+		grown = false
+		for _, d := range next.Config.Resources {
+			if !held[d.Address] && slices.ContainsFunc(d.Uses, func(u spec.Address) bool { return held[u] }) {
+				held[d.Address], grown = true, true
+			}
+		}
 	}
 	for _, ch := range first.Plan.Changes {
-		delete(only, ch.Address) // had its turn
+		delete(held, ch.Address) // had its turn
+	}
+	only := map[recordKey]bool{}
+	for _, ch := range next.Plan.Changes {
+		destroys := ch.Action == plan.Delete || ch.Action == plan.Replace || ch.Action == plan.Forget
+		only[recordKey{ch.Address, ch.Deposed}] = held[ch.Address] && (!destroys || shown[destruction{ch.Address, ch.Action}])
 	}
 	e.walked(r.walk(ctx, next, only))
 	return next, r.dead()
 }
 
 // walk carries out the steps of a plan in order of their dependencies, several at a time.
-func (r *run) walk(ctx context.Context, made *Made, only map[spec.Address]bool) *walk {
+func (r *run) walk(ctx context.Context, made *Made, only map[recordKey]bool) *walk {
 	w := &walk{
 		made: made, check: r.newChecker(made), only: only,
 		left:     make([]int, len(made.Plan.Changes)),
@@ -209,7 +241,7 @@ func (r *run) walk(ctx context.Context, made *Made, only map[spec.Address]bool) 
 	}
 	r.emitting.Lock()
 	for i := range made.Plan.Changes {
-		if w.left[i] > 0 && (only == nil || only[made.Plan.Changes[i].Address]) {
+		if w.left[i] > 0 && w.has(made.Plan.Changes[i]) {
 			r.total++
 		}
 	}
@@ -233,7 +265,7 @@ func (r *run) walk(ctx context.Context, made *Made, only map[spec.Address]bool) 
 func (r *run) step(ctx context.Context, w *walk, s plan.Step) error {
 	ch := w.made.Plan.Changes[s.Change]
 	tell := r.tell(ch, s.Phase)
-	if w.only != nil && !w.only[ch.Address] {
+	if !w.has(ch) {
 		return errStopped
 	}
 	if err := r.mayBegin(); err != nil {
@@ -280,7 +312,7 @@ func (r *run) step(ctx context.Context, w *walk, s plan.Step) error {
 // skip tells that a step does not happen, once for each change.
 func (r *run) skip(w *walk, s plan.Step) {
 	ch := w.made.Plan.Changes[s.Change]
-	if w.only != nil && !w.only[ch.Address] {
+	if !w.has(ch) {
 		return
 	}
 	w.mu.Lock()
@@ -297,13 +329,13 @@ func (r *run) skip(w *walk, s plan.Step) {
 // settleWhenDue settles the intents of earlier runs that await their grace, each when its time comes, and answers whose
 // addresses are free again. Everything else goes on meanwhile.
 func (r *run) settleWhenDue(ctx context.Context, e *ending) map[spec.Address]bool {
-	freed := map[spec.Address]bool{}
+	freed, failed := map[spec.Address]bool{}, map[string]bool{}
 	for {
 		var next *state.Intent
 		var at time.Time
 		for _, in := range r.ledger.open() {
 			client := r.Accounts[in.Account]
-			if in.Question || in.Run == r.Options.Run.ID || r.isFlying(in.ID) || client == nil {
+			if in.Question || in.Run == r.Options.Run.ID || r.isFlying(in.ID) || client == nil || failed[in.ID] {
 				continue
 			}
 			if due := r.due(client, in); next == nil || due.Before(at) {
@@ -321,9 +353,9 @@ func (r *run) settleWhenDue(ctx context.Context, e *ending) map[spec.Address]boo
 		}
 		settled, err := r.settle(ctx, next)
 		switch {
-		case err != nil:
+		case err != nil: // of this one; others may have nothing to do with it
 			e.failed(next.Address, err)
-			return freed
+			failed[next.ID] = true
 		case settled:
 			freed[next.Address] = true
 		}

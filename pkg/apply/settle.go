@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
-// clockSkew is how far the API's clock may run behind ours: an object is taken for newer than an intent if it was created
-// after the intent less this.
+// clockSkew is how far the API's clock may run behind ours before its word on an object's age is doubted: an object is taken for
+// newer than an intent if it was created after the intent less this.
 const clockSkew = 5 * time.Minute
 
 // verdict is what is known of a request that was not answered.
@@ -45,12 +46,19 @@ func (r *Runner) Settle(ctx context.Context) ([]plan.Question, error) {
 	if err != nil {
 		return nil, err
 	}
+	var failures []error
 	for _, in := range x.ledger.open() {
 		if _, err := x.settle(ctx, in); err != nil {
-			return nil, err
+			if x.dead() != nil || ctx.Err() != nil {
+				return nil, err
+			}
+			failures = append(failures, err) // another account's, or another kind's, can still be settled
 		}
 	}
-	return x.questions(), nil
+	if sent, _ := x.lastEffect(); sent {
+		r.settled = true
+	}
+	return x.questions(), errors.Join(failures...)
 }
 
 // settle looks at one open intent and closes it where it can be told what it did. settled is false while it stays open.
@@ -108,18 +116,22 @@ func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err e
 	return true, r.boundary(BoundarySettled)
 }
 
-// due is when a request can no longer take effect: it may have left as late as its timeout after the intent, and worked
-// for as long as the grace. Without a grace requests end with their sender.
+// due is when a request can no longer take effect unseen: it may have left as late as its timeout after the intent, and worked
+// for as long as the grace. Without a grace requests end with their sender, and only a list may lag behind them.
 func (r *run) due(client *providers.Client, in *state.Intent) time.Time {
 	late := grace(client, r.Options.Grace)
 	opened := in.Opened
 	if r.patient.After(opened) {
 		opened = r.patient
 	}
-	if late <= 0 {
-		return in.Opened
+	if late > 0 {
+		return opened.Add(client.Definition().Timeout + max(late, client.Lag()))
 	}
-	return opened.Add(client.Definition().Timeout + late)
+	// Its sender was dead before this run took the lock. What it did a list may still miss.
+	if ended := opened.Add(client.Definition().Timeout); ended.Before(r.begun) {
+		return ended.Add(client.Lag())
+	}
+	return r.begun.Add(client.Lag())
 }
 
 // judge looks at the account once and says what an unanswered request did.
@@ -138,6 +150,8 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 		return finding{verdict: carriedOut}, nil
 	case in.Operation == spec.OpDelete:
 		return finding{verdict: notSeen}, nil
+	case object == nil && r.fresh(client, in):
+		return finding{verdict: notSeen}, nil // a list may miss it yet
 	case object == nil:
 		return finding{verdict: overtaken}, nil
 	}
@@ -157,6 +171,12 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 		return finding{verdict: carriedOut, object: object}, nil
 	}
 	return finding{verdict: notSeen, object: object}, nil
+}
+
+// fresh: the object of an intent was recorded so short a time ago that a list may still miss it.
+func (r *run) fresh(client *providers.Client, in *state.Intent) bool {
+	record := r.ledger.resource(in.Address, in.Deposed)
+	return record != nil && r.clock.Now().Before(record.CreatedAt.Add(client.Lag()))
 }
 
 // proves: an object that has every readable value of the request can have them only from it. Where the request also sent what
@@ -184,8 +204,9 @@ func (r *run) proves(kind *spec.Kind, in *state.Intent, applied spec.Values) boo
 	return false
 }
 
-// judgeCreate looks for the object that a create made: newer than the intent, with its identity and every value that was
-// sent, not seen before it, and nobody's.
+// judgeCreate looks for the object that a create made: newer than the intent, with its identity, not seen before it, and nobody's.
+// Of several the one with every value that was sent is it; one alone is it even with other values, since an API may store what it
+// was sent in another form. One that says it is older than the intent is neither taken nor overlooked.
 func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *spec.Kind, in *state.Intent) (finding, error) {
 	if !kind.Can(spec.OpList) {
 		return finding{verdict: undecidable, reason: fmt.Sprintf("the API cannot list objects of kind %s, so what it made cannot be looked for", in.Kind)}, nil
@@ -200,34 +221,48 @@ func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *s
 		return finding{}, err
 	}
 	owned := r.ledger.owners(ref)
-	var found []*spec.Object
+	began := in.Opened
+	if !in.Began.IsZero() {
+		began = in.Began
+	}
+	var alike, equal, older []*spec.Object
 	for i := range objects {
 		o := &objects[i]
 		if owned[o.ID] || slices.Contains(in.Seen, o.ID) || !sameIdentity(kind, applied, o) {
 			continue
 		}
-		if !o.CreatedAt.IsZero() && o.CreatedAt.Before(in.Opened.Add(-clockSkew)) {
-			continue
-		}
 		if o, err = detailed(ctx, client, kind, applied, o); err != nil {
 			return finding{}, err
 		}
+		if !o.CreatedAt.IsZero() && o.CreatedAt.Before(began.Add(-clockSkew)) {
+			older = append(older, o)
+			continue
+		}
+		alike = append(alike, o)
 		if same, _ := sameAsApplied(kind, applied, o); same {
-			found = append(found, o)
+			equal = append(equal, o)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return finding{verdict: notSeen}, nil
-	case 1:
-		return finding{verdict: carriedOut, object: found[0]}, nil
+	switch {
+	case len(equal) == 1:
+		return finding{verdict: carriedOut, object: equal[0]}, nil
+	case len(alike) == 1:
+		return finding{verdict: carriedOut, object: alike[0]}, nil
+	case len(alike) > 1:
+		return finding{verdict: undecidable, reason: "several objects look like it: " + idsOf(alike)}, nil
+	case len(older) > 0:
+		return finding{verdict: undecidable, reason: fmt.Sprintf("%s looks like it, but says that it was created at %s, before the request", idsOf(older), older[0].CreatedAt.UTC().Format(time.RFC3339))}, nil
 	}
-	ids := make([]string, len(found))
-	for i, o := range found {
+	return finding{verdict: notSeen}, nil
+}
+
+func idsOf(objects []*spec.Object) string {
+	ids := make([]string, len(objects))
+	for i, o := range objects {
 		ids[i] = o.ID
 	}
 	slices.Sort(ids)
-	return finding{verdict: undecidable, reason: "several objects look like it: " + strings.Join(ids, ", ")}, nil
+	return strings.Join(ids, ", ")
 }
 
 // detailed reads a candidate by itself where the list lacks something that was sent.
@@ -275,9 +310,9 @@ func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Obje
 	next.Secrets = sentDigests(next.Secrets, in)
 	next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { _, sent := in.Applied[name]; return sent })
 	next.Pending = in.Pending
-	next.Uses, next.Unsupported = in.Uses, in.Unsupported
+	next.Policy = in.Policy
 	if object != nil {
-		next.Observed = overlay(next.Observed, observable(kind, object.Values, next.Secrets))
+		next.Observed = overlay(next.Observed, observable(kind, object.Values, next.Policy, next.Secrets))
 	}
 	return append([]state.Write{state.PutResource{Resource: &next}, row}, r.secretKey(next.Secrets)...), nil
 }
@@ -292,15 +327,14 @@ func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *s
 			Reason: "the run was interrupted; the next one looks"}
 	}
 	q.tell.emit(EventSettling, func(e *Event) { e.Operation, e.Err = in.Operation, cause })
-	due := r.due(q.client, in)
+	// The request may have begun to wait for its answer long after its intent was opened.
+	lagged := q.ended.Add(q.client.Lag())
+	due := lagged
 	if late := grace(q.client, r.Options.Grace); late > 0 {
-		// The request may have begun to wait for its answer long after its intent was opened.
-		if end := q.ended.Add(late); end.After(due) {
-			due = end
-		}
+		due = maxTime(due, maxTime(r.due(q.client, in), q.ended.Add(late)))
 	}
 	looks := []time.Time{r.clock.Now()}
-	if lagged := q.ended.Add(q.client.Definition().Lag); lagged.Before(due) {
+	if lagged.Before(due) {
 		looks = append(looks, lagged)
 	}
 	looks = append(looks, due, due)

@@ -85,7 +85,7 @@ func TestGraceHoldsBackOneAddress(t *testing.T) {
 	})
 }
 
-// TestNoGrace: with the grace lowered to nothing an embedded sandbox's crashed run is settled at once.
+// TestNoGrace: with the grace lowered to nothing a crashed run is settled as soon as no list lags behind it.
 func TestNoGrace(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.write(twoServers)
@@ -93,11 +93,9 @@ func TestNoGrace(t *testing.T) {
 		w.crashOn(apply.BoundaryIntent, 2)
 		none := time.Duration(0)
 		w.grace = &none
-		questions, err := w.process("apply").Settle(t.Context())
-		require.NoError(t, err)
-		require.Empty(t, questions)
-		require.Empty(t, w.store.intents)
+		began := time.Now()
 		w.converge()
+		require.Less(t, time.Since(began), 2*time.Minute, "two servers boot, and one list lags")
 	})
 }
 
@@ -108,11 +106,11 @@ func TestBrokenLock(t *testing.T) {
 		w.write(oneServer)
 		w.crashOn(apply.BoundaryIntent, 1)
 		time.Sleep(time.Hour)
-		w.store.before = true
+		w.store.brokenAt = time.Now()
 		_, err := w.process("apply").Settle(t.Context())
 		require.NoError(t, err)
 		require.Len(t, w.store.intents, 1, "not settled before the grace")
-		w.store.before = false
+		w.store.brokenAt = time.Time{}
 		_, err = w.process("apply").Settle(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, w.store.intents)

@@ -72,12 +72,13 @@ func (w *wanted) sent(op *spec.Operation) (spec.Values, map[string]state.Digest)
 	return values, secrets
 }
 
-// observable is an answer as it may be recorded: without what stands for, or is, a secret.
-func observable(kind *spec.Kind, v spec.Values, secrets map[string]state.Digest) spec.Values {
+// observable is an answer as it may be recorded: without what stands for, or is, a secret. That there is no digest of it, since no
+// key was at hand, does not make it less of one.
+func observable(kind *spec.Kind, v spec.Values, policy state.Policy, secrets map[string]state.Digest) spec.Values {
 	out := make(spec.Values, len(v))
 	for name, value := range v {
 		a := kind.Attribute(name)
-		if _, secret := secrets[name]; secret || a == nil || a.Sensitive {
+		if _, secret := secrets[name]; secret || a == nil || a.Sensitive || policy.Hides(name) {
 			continue
 		}
 		out[name] = value

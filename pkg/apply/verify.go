@@ -115,10 +115,17 @@ func longestLag(accounts Accounts, kinds map[plan.KindRef]bool) time.Duration {
 	var lag time.Duration
 	for ref := range kinds {
 		if c := accounts[ref.Account]; c != nil {
-			lag = max(lag, c.Definition().Lag)
+			lag = max(lag, c.Lag())
 		}
 	}
 	return lag
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func minTime(a, b time.Time) time.Time {

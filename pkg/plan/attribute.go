@@ -16,6 +16,7 @@ type basis struct {
 	// observed is what the API answered last time, and live what it answers now: the same where it was not asked.
 	observed, live spec.Values
 	secrets        map[string]state.Digest
+	hides          func(name string) bool // a secret, with or without a digest
 	// created: a request of vpsync's made the object, so what it never asked for has the value that the API gives by itself.
 	created bool
 }
@@ -24,7 +25,7 @@ type basis struct {
 func (p *planner) recordedBasis(d *decision) *basis {
 	r := d.recorded
 	b := &basis{
-		secrets: r.Secrets,
+		secrets: r.Secrets, hides: func(name string) bool { _, digested := r.Secrets[name]; return digested || r.Hides(name) },
 		applied: p.conform(d, r.Applied), observed: p.conform(d, r.Observed),
 	}
 	b.live = answered(d.kind, d.live, b.observed)
@@ -83,12 +84,16 @@ func answered(kind *spec.Kind, o *spec.Object, observed spec.Values) spec.Values
 	return out
 }
 
-// compare lists the attributes that differ, or whose record does, in the order of the schema.
-func (p *planner) compare(d *decision, b *basis) []AttributeChange {
+// compare lists the attributes that differ, or whose record does, in the order of the schema. keep says that the object stays, so
+// that ignore_changes holds.
+func (p *planner) compare(d *decision, b *basis, keep bool) []AttributeChange {
 	var all []AttributeChange
 	for _, a := range d.kind.Attributes {
+		if keep && d.desired.Ignores(a.Name) && (d.recorded == nil || !p.unfinished(d, a)) {
+			continue // the object keeps what it has
+		}
 		want, secret := p.wanted(d, a)
-		_, wasSecret := b.secrets[a.Name]
+		wasSecret := b.hides != nil && b.hides(a.Name)
 		var c *AttributeChange
 		switch {
 		case want == cty.NilVal && wasSecret:

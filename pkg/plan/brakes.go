@@ -8,10 +8,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
-// minimumForEmpty is how many recorded objects of an account must all be missing before it looks like another account rather than
-// like drift: one or two servers that somebody deleted are made again.
-const minimumForEmpty = 3
-
 // askAboutEmptyAccounts stops a plan whose token may belong to another account: not one of the recorded objects is found.
 func (p *planner) askAboutEmptyAccounts() {
 	if p.in.Options.ConfirmGone || p.in.Live == nil {
@@ -32,17 +28,24 @@ func (p *planner) askAboutEmptyAccounts() {
 	}
 	for _, account := range slices.Sorted(maps.Keys(recorded)) {
 		n := recorded[account]
-		if n < minimumForEmpty || gone[account] < n {
+		if gone[account] < n {
 			continue
 		}
 		p.plan.Questions = append(p.plan.Questions, Question{
 			Kind:    AskEmpty,
 			Summary: fmt.Sprintf("the account %s looks empty", account),
-			Detail: fmt.Sprintf("None of the %d objects that are recorded in it exists any more. The token may be of another account. If they were really all deleted, say so with --confirm-gone.",
-				n),
+			Detail: fmt.Sprintf("%s any more. The token may be of another account. If that was really all deleted, say so with --confirm-gone.",
+				noneOf(n)),
 			Remedy: "vpsync " + p.command() + " --confirm-gone",
 		})
 	}
+}
+
+func noneOf(n int) string {
+	if n == 1 {
+		return "The only object that is recorded in it does not exist"
+	}
+	return fmt.Sprintf("None of the %d objects that are recorded in it exists", n)
 }
 
 func (p *planner) command() string {

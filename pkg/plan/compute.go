@@ -19,6 +19,7 @@ func Compute(in Input) *Plan {
 		p.decide(d)
 	}
 	p.holdBack()
+	p.createFirst()
 	p.collect()
 	p.askAboutEmptyAccounts()
 	p.brake()

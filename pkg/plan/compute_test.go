@@ -125,7 +125,7 @@ func large(n int) *world {
 		}
 		w.objects[id] = &spec.Object{Kind: a.Kind, ID: id, Values: all, Ready: true}
 		w.state.Resources = append(w.state.Resources, &state.Resource{
-			Address: a, Account: "acme", ID: id, Applied: all, Observed: w.answer(w.objects[id]).Values, Uses: uses, Unsupported: spec.UnsupportedError,
+			Address: a, Account: "acme", ID: id, Applied: all, Observed: w.answer(w.objects[id]).Values, Policy: state.Policy{Uses: uses, Unsupported: spec.UnsupportedError},
 		})
 	}
 	for i := range n {
@@ -146,7 +146,7 @@ func largeInput(w *world) plan.Input {
 	in := plan.Input{Config: &spec.Response{}, State: w.state, Schemas: map[string]*spec.Schema{"acme": w.schema}}
 	for _, r := range w.state.Resources {
 		in.Config.Resources = append(in.Config.Resources, &spec.Resource{
-			Address: r.Address, Account: "acme", Kind: w.schema.Kinds[r.Address.Kind], Values: r.Applied, Uses: r.Uses, Unsupported: r.Unsupported,
+			Address: r.Address, Account: "acme", Kind: w.schema.Kinds[r.Address.Kind], Values: r.Applied, Uses: r.Uses, Lifecycle: spec.Lifecycle{Unsupported: r.Unsupported},
 		})
 	}
 	in.Live = &plan.Live{Kinds: map[plan.KindRef]*plan.LiveKind{}}

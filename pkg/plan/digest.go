@@ -23,6 +23,7 @@ func (p *Plan) Digest() string {
 	type change struct {
 		Address     string      `json:"address"`
 		Deposed     string      `json:"deposed,omitempty"`
+		CreateFirst bool        `json:"create_before_destroy,omitempty"`
 		Account     string      `json:"account"`
 		Action      Action      `json:"action"`
 		ID          string      `json:"id,omitempty"`
@@ -40,7 +41,7 @@ func (p *Plan) Digest() string {
 			continue
 		}
 		out := change{
-			Address: c.Address.String(), Deposed: c.Deposed, Account: c.Account, Action: c.Action, ID: c.ID, Operations: c.Operations,
+			Address: c.Address.String(), Deposed: c.Deposed, CreateFirst: c.CreateFirst, Account: c.Account, Action: c.Action, ID: c.ID, Operations: c.Operations,
 			Removes: c.Removes, Forgets: c.Forgets, TakesBack: c.TakesBack, MayTakeBack: c.MayTakeBack, NeedsHand: c.NeedsHand,
 		}
 		for _, a := range c.Attributes {

@@ -30,7 +30,19 @@ func (p *planner) carryOut(d *decision, pending []string) {
 	c.Operations = inOrder(d.kind, need)
 	c.Cause = combined(c.Attributes)
 	d.byDrift = onlyDrift(append(replacing, impossible...))
+	cause, why := p.forced(d)
+	if why != "" {
+		c.Notes = append(c.Notes, why)
+		if len(replacing) == 0 {
+			c.Cause = cause
+		}
+		d.byDrift = false
+	}
 	switch {
+	case why != "" && d.kind.Can(spec.OpDelete) && d.kind.Can(spec.OpCreate):
+		p.replace(d, false)
+	case why != "":
+		p.unsupported(d, replacing, impossible)
 	case len(replacing)+len(impossible) == 0:
 		if len(c.Operations) > 0 {
 			c.Action = Update
@@ -60,7 +72,7 @@ func (p *planner) unsupported(d *decision, replacing, impossible []AttributeChan
 		}
 	default:
 		c.Action = Update
-		if len(replacing) > 0 {
+		if len(replacing) > 0 || len(impossible) == 0 {
 			c.Action = Replace
 		}
 		c.replaceIsImpossible()
@@ -99,6 +111,9 @@ func (p *planner) whyNot(d *decision, replacing, impossible []AttributeChange) s
 	if d.kind.Can(spec.OpDelete) {
 		missing = "creates"
 	}
+	if len(names) == 0 {
+		return fmt.Sprintf("%s has no operation that %s %s, which a replacement takes", p.provider(d), missing, article(d.kind.Name))
+	}
 	return fmt.Sprintf("%s has no operation that %s %s, which a change of %s takes", p.provider(d), missing, article(d.kind.Name), list(names))
 }
 
@@ -111,8 +126,14 @@ func (p *planner) replace(d *decision, forgets bool) {
 		c.LosesData = d.kind.HoldsData
 	}
 	c.Operations = p.makingOperations(d)
+	if d.recorded != nil && (d.desired.IgnoreAll || len(d.desired.IgnoreChanges) > 0) {
+		c.Attributes = p.compare(d, p.recordedBasis(d), false) // a new object gets what the configuration says
+	}
 	c.Attributes = p.newAttributes(d, c.Attributes)
 	c.MayTakeBack = p.mayTakeBack(d)
+	if !forgets && d.desired.PreventDestroy {
+		p.prevent(d)
+	}
 }
 
 // newAttributes describes an object that is to be made: every attribute that is asked for or that the API computes. was are the

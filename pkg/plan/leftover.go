@@ -88,7 +88,7 @@ func (p *planner) takeBack(d *decision) bool {
 		c := p.newChange(d, Adopt, CauseNew)
 		c.ID, c.TakesBack = o.recorded.ID, o.recorded.ID
 		if p.bind(d, c, o.live, &basis{
-			secrets: o.recorded.Secrets,
+			secrets: o.recorded.Secrets, hides: func(name string) bool { _, digested := o.recorded.Secrets[name]; return digested },
 			applied: conformed(d.kind, o.recorded.Applied), observed: conformed(d.kind, o.recorded.Observed),
 		}) {
 			o.taken = true
@@ -103,7 +103,7 @@ func (p *planner) takeBack(d *decision) bool {
 func (p *planner) bind(d *decision, c *Change, o *spec.Object, b *basis) bool {
 	d.live = o
 	b.live = answered(d.kind, o, b.observed)
-	attrs := p.compare(d, b)
+	attrs := p.compare(d, b, false)
 	need := map[string]bool{}
 	possible := true
 	c.Attributes = nil

@@ -42,7 +42,9 @@ const (
 //   - an object is made after those that it uses;
 //   - it is removed after the removal of those that were recorded to use it, and, where nothing takes its place, after
 //     the change of those that used it so far;
-//   - a replacement removes before it makes;
+//   - a replacement removes before it makes, or, where it creates first, makes before it removes; then whatever uses it is
+//     changed in between;
+//   - an object that an earlier run replaced is removed after its successor is whole;
 //   - an attribute that can be set only while it is unset is set after the object that held it is removed.
 func (p *planner) order() {
 	type key struct {
@@ -77,7 +79,9 @@ func (p *planner) order() {
 	for i, s := range steps {
 		d := owners[i]
 		if s.Phase == PhaseMake {
-			add(i, d, PhaseRemove, always)
+			if !d.change.CreateFirst {
+				add(i, d, PhaseRemove, always)
+			}
 			if d.waitsFor != nil {
 				add(i, d.waitsFor, PhaseRemove, always)
 			}
@@ -88,12 +92,20 @@ func (p *planner) order() {
 			}
 			continue
 		}
+		if d.change.CreateFirst {
+			add(i, d, PhaseMake, always)
+		}
+		if d.deposed != "" {
+			if successor := p.current[d.address]; successor != nil {
+				add(i, successor, PhaseMake, always)
+			}
+		}
 		for _, user := range p.users[d.address] {
 			if user == d {
 				continue
 			}
 			add(i, user, PhaseRemove, recorded)
-			if d.change.Action != Replace && user.change != nil && !user.change.removes() && user.waitsFor != d {
+			if (d.change.Action != Replace || d.change.CreateFirst) && user.change != nil && !user.change.removes() && user.waitsFor != d {
 				add(i, user, PhaseMake, wished)
 			}
 		}

@@ -25,6 +25,8 @@ type Options struct {
 	Adopt       bool // a create takes over an unmanaged twin
 	Allow       int  // --allow N: how many changes a brake lets pass; 0 is not given
 	ConfirmGone bool // an account that looks empty is believed
+	// Replace are resources to replace although nothing else asks for it.
+	Replace []spec.Address
 }
 
 // Budget is what is left of a rate-limit class. Remaining is -1 where nothing is known.
@@ -72,15 +74,17 @@ const (
 type Cause string
 
 const (
-	CauseConfig  Cause = "config"  // somebody edited the HCL
-	CauseDrift   Cause = "drift"   // somebody edited the account
-	CauseBoth    Cause = "both"    // both
-	CauseNew     Cause = "new"     // no such object yet
-	CauseGone    Cause = "gone"    // the object was deleted behind vpsync's back
-	CauseRemoved Cause = "removed" // its block is gone, or the command is destroy
-	CauseDepends Cause = "depends" // what it refers to is replaced or new
-	CauseResumed Cause = "resumed" // an earlier run left it half done
-	CauseDeposed Cause = "deposed" // an old object still awaits its deletion
+	CauseConfig    Cause = "config"    // somebody edited the HCL
+	CauseDrift     Cause = "drift"     // somebody edited the account
+	CauseBoth      Cause = "both"      // both
+	CauseNew       Cause = "new"       // no such object yet
+	CauseGone      Cause = "gone"      // the object was deleted behind vpsync's back
+	CauseRemoved   Cause = "removed"   // its block is gone, or the command is destroy
+	CauseDepends   Cause = "depends"   // what it refers to is replaced or new
+	CauseResumed   Cause = "resumed"   // an earlier run left it half done
+	CauseDeposed   Cause = "deposed"   // an old object still awaits its deletion
+	CauseTriggered Cause = "triggered" // its replace_triggered_by names something that changes
+	CauseAsked     Cause = "asked"     // the operator asked for it: --replace
 	// CauseUnmet: the API answers something else than it was asked for, and nobody has touched either. It is said, and not sent again.
 	CauseUnmet Cause = "not_converged"
 )
@@ -127,6 +131,8 @@ type Change struct {
 	// Removes is the removing half: OpDelete, or "" with Forgets where the object becomes a leftover, or neither.
 	Removes string
 	Forgets bool
+	// CreateFirst: the making half of a replacement comes before the removing half. The old object is deposed in between.
+	CreateFirst bool
 	// TakesBack is the id of the leftover that an adopt takes back. MayTakeBack are leftovers that a create, or the making half
 	// of a replacement, takes back instead if, once its values are known, they turn out equal (see TakesBack).
 	TakesBack   string

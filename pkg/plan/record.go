@@ -26,8 +26,8 @@ func (p *planner) recordOf(d *decision, b *basis, resume resumption) *state.Reso
 			changed = p.recordAttribute(d, &row, ch) || changed
 		}
 	}
-	if c.Action == NoOp && (!slices.Equal(row.Uses, d.desired.Uses) || row.Unsupported != d.desired.Unsupported) {
-		row.Uses, row.Unsupported = slices.Clone(d.desired.Uses), d.desired.Unsupported
+	if c.Action == NoOp && !row.Policy.Equal(state.PolicyOf(d.desired)) {
+		row.Policy = state.PolicyOf(d.desired)
 		changed = true
 	}
 	if !slices.Equal(row.Pending, resume.operations) {
@@ -89,9 +89,9 @@ func (p *planner) recordObserved(d *decision, b *basis, row *state.Resource) boo
 	for _, ch := range d.change.Attributes {
 		unsettled[ch.Name] = ch.Effect == EffectImpossible
 	}
-	observed := spec.Values{}
+	observed, hidden := spec.Values{}, state.PolicyOf(d.desired)
 	for _, a := range d.kind.Attributes {
-		if _, secret := row.Secrets[a.Name]; secret || a.Sensitive || a.Unreadable {
+		if _, secret := row.Secrets[a.Name]; secret || a.Sensitive || a.Unreadable || row.Hides(a.Name) || hidden.Hides(a.Name) {
 			continue
 		}
 		from := b.live

@@ -22,6 +22,9 @@ func (p *planner) remove(d *decision, cause Cause) {
 	}
 	if d.kind.Can(spec.OpDelete) {
 		c.Removes, c.LosesData = spec.OpDelete, d.kind.HoldsData
+		if d.recorded.PreventDestroy && d.deposed == "" {
+			p.prevent(d)
+		}
 		return
 	}
 	reason := fmt.Sprintf("%s has no operation that deletes %s", d.schema.Provider, article(d.kind.Name))

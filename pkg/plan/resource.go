@@ -60,7 +60,7 @@ func (p *planner) newChange(d *decision, action Action, cause Cause) *Change {
 // keep compares an object that exists with what is wanted of it.
 func (p *planner) keep(d *decision) {
 	b := p.recordedBasis(d)
-	attrs := p.compare(d, b)
+	attrs := p.compare(d, b, true)
 	resume := p.resume(d, attrs)
 	d.change = p.newChange(d, NoOp, "")
 	d.change.ID = d.recorded.ID

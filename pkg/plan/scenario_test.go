@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,6 +124,19 @@ type fields struct {
 	Status      string
 	Failed      bool
 	Detail      bool
+	Prevent     bool     // lifecycle.prevent_destroy
+	First       bool     // lifecycle.create_before_destroy
+	Ignore      []string // lifecycle.ignore_changes
+	Triggers    []string // lifecycle.replace_triggered_by: "server.web", or "server.web plan" for an attribute
+}
+
+func triggers(t *testing.T, all []string) []spec.Trigger {
+	var out []spec.Trigger
+	for _, text := range all {
+		a, attribute, _ := strings.Cut(text, " ")
+		out = append(out, spec.Trigger{Address: address(t, a), Attribute: attribute})
+	}
+	return out
 }
 
 // split takes a line apart: words, then JSON.
@@ -154,7 +168,11 @@ func parseDesired(t *testing.T, in *plan.Input, line string) {
 	require.NotNil(t, kind, line)
 	in.Config.Resources = append(in.Config.Resources, &spec.Resource{
 		Address: a, Account: orDefault(f.Account, "acme"), Kind: kind, Values: typed(t, kind, f.Values), Uses: addresses(t, f.Uses),
-		Unsupported: spec.OnUnsupported(orDefault(f.Unsupported, "error")), Range: spec.Range{File: "main.hcl"},
+		Lifecycle: spec.Lifecycle{
+			Unsupported: spec.OnUnsupported(orDefault(f.Unsupported, "error")), PreventDestroy: f.Prevent, CreateFirst: f.First,
+			IgnoreAll: slices.Contains(f.Ignore, "all"), IgnoreChanges: f.Ignore, Triggers: triggers(t, f.Triggers),
+		},
+		Range: spec.Range{File: "main.hcl"},
 	})
 }
 
@@ -176,7 +194,7 @@ func parseState(t *testing.T, in *plan.Input, line string) {
 		a := address(t, words[1])
 		in.State.Intents = append(in.State.Intents, &state.Intent{
 			ID: "int_1", Run: "run_1", Address: a, Account: "acme", Kind: a.Kind, Action: "create", Operation: words[2], ObjectID: f.ID,
-			Applied: impliedValues(t, f.Applied), Seen: f.Seen, Uses: addresses(t, f.Uses), Question: f.Question, Opened: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			Applied: impliedValues(t, f.Applied), Seen: f.Seen, Policy: state.Policy{Uses: addresses(t, f.Uses)}, Question: f.Question, Opened: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Reason: f.Status,
 		})
 		return
@@ -208,8 +226,8 @@ func parseState(t *testing.T, in *plan.Input, line string) {
 	}
 	in.State.Resources = append(in.State.Resources, &state.Resource{
 		Address: a, Deposed: f.Deposed, Account: orDefault(f.Account, "acme"), ID: words[1], Applied: impliedValues(t, f.Applied), Observed: impliedValues(t, f.Observed),
-		Secrets: secrets, Assumed: f.Assumed, Pending: f.Pending, Unready: f.Unready, Uses: addresses(t, f.Uses),
-		Unsupported: spec.OnUnsupported(orDefault(f.Unsupported, "error")),
+		Secrets: secrets, Assumed: f.Assumed, Pending: f.Pending, Unready: f.Unready,
+		Policy: state.Policy{Uses: addresses(t, f.Uses), PreventDestroy: f.Prevent, Unsupported: spec.OnUnsupported(orDefault(f.Unsupported, "error"))},
 	})
 }
 

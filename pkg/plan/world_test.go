@@ -53,7 +53,7 @@ func (w *world) evaluate(unsettled []spec.Address) *spec.Response {
 
 func (w *world) evaluateOne(b *block, unsettled []spec.Address) *spec.Resource {
 	r := &spec.Resource{
-		Address: b.address, Account: "acme", Kind: w.schema.Kinds[b.address.Kind], Values: maps.Clone(b.values), Unsupported: b.policy,
+		Address: b.address, Account: "acme", Kind: w.schema.Kinds[b.address.Kind], Values: maps.Clone(b.values), Lifecycle: spec.Lifecycle{Unsupported: b.policy},
 	}
 	for name, to := range b.refs {
 		r.Uses = append(r.Uses, to)
@@ -238,7 +238,7 @@ func (w *world) make(c *plan.Change) {
 		}
 	}
 	w.put(&state.Resource{
-		Address: c.Address, Account: "acme", ID: id, Applied: desired.Values, Observed: w.answer(o).Values, Uses: desired.Uses, Unsupported: desired.Unsupported,
+		Address: c.Address, Account: "acme", ID: id, Applied: desired.Values, Observed: w.answer(o).Values, Policy: state.PolicyOf(desired),
 	})
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	PollEvery time.Duration // overrides every kind's wait interval where not zero
 	// Grace overrides the definition's where not nil.
 	Grace *time.Duration
+	// Lag overrides the definition's where not nil.
+	Lag *time.Duration
 	// Waiting, if not nil, is told when a request is held back until a rate-limit window ends. It must not block.
 	Waiting func(class string, until time.Time)
 }
@@ -103,6 +105,14 @@ func (c *Client) Definition() *Definition { return c.def }
 // Endpoint is the base URL in use.
 func (c *Client) Endpoint() string { return c.endpoint.String() }
 
+// Lag is for how long a list may miss what was just written.
+func (c *Client) Lag() time.Duration {
+	if c.config.Lag != nil {
+		return *c.config.Lag
+	}
+	return c.def.Lag
+}
+
 // Grace is how late an unanswered request may still take effect.
 func (c *Client) Grace() time.Duration {
 	if c.config.Grace != nil {
@@ -159,7 +169,7 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 	a, err := c.send(ctx, r)
 	if err != nil {
 		var e *Error
-		if errors.As(err, &e) && call.Operation == spec.OpDelete && e.gone() {
+		if errors.As(err, &e) && call.Operation == spec.OpDelete && e.absent() {
 			return Result{Object: spec.Object{Kind: call.Kind, ID: call.ID}, Absent: true, Refusal: e}, nil
 		}
 		return Result{}, err

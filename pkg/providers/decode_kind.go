@@ -12,12 +12,9 @@ import (
 // Words that the language keeps for itself.
 var (
 	// reservedKinds are block types of a stack, and roots of its expressions.
-	reservedKinds = []string{
-		"provider", "variable", "locals", "output", "module", "data", "check", "import", "moved", "removed", "vpsync",
-		"var", "local", "each", "count", "path", "self", "terraform",
-	}
+	reservedKinds = slices.Concat(spec.ReservedBlocks, spec.ReservedRoots)
 	// reservedAttributes are arguments that every resource block has.
-	reservedAttributes = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle"}
+	reservedAttributes = spec.MetaArguments
 )
 
 // checkName reports a label that is no name, or one that the language reserves.

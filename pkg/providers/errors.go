@@ -41,8 +41,9 @@ type Error struct {
 	RetryAfter time.Duration
 	Err        error
 
-	notJSON bool // an answer that the API itself did not write
-	final   bool // must not be repeated
+	wordless bool // the definition does not say where the API's errors have their words
+	notJSON  bool // an answer that the API itself did not write
+	final    bool // must not be repeated
 }
 
 // Error reads "create server: POST /servers: 402 INSUFFICIENT_CREDIT: text". It may hold foreign text: escape it
@@ -74,16 +75,23 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// gone: the API itself says that the object does not exist. A page of HTML says so of the path at most.
-func (e *Error) gone() bool {
+// gone: the API itself says that the object does not exist. A page of HTML, or of whatever else stands before the API, says so of
+// the path at most.
+func (e *Error) gone() bool { return e.absent() && (e.Code != "" || e.Message != "" || e.wordless) }
+
+// absent: something says that there is nothing at the path.
+func (e *Error) absent() bool {
 	return (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !e.notJSON
 }
 
 // refusals are the statuses after which nothing was carried out. All others but 2xx leave it open.
 var refusals = []int{400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 429, 501}
 
-// maxMessage bounds the vendor's words in an error.
-const maxMessage = 1000
+// maxMessage and maxCode bound the vendor's words in an error.
+const (
+	maxMessage = 1000
+	maxCode    = 100
+)
 
 // classify turns what came back into an answer or an *Error.
 func classify(next handler, def *Definition, account string) handler {
@@ -124,7 +132,7 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	if slices.Contains(refusals, a.status) {
 		e.Outcome = Refused
 	}
-	e.RetryAfter = a.wait.duration
+	e.RetryAfter, e.wordless = a.wait.duration, len(def.Error.Code)+len(def.Error.Message) == 0
 	if (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && !r.op.Schema.Documented {
 		e.Definition = r.op.Schema.Place
 	}
@@ -140,9 +148,11 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 		e.Err, e.notJSON = notJSON(r, a, err), true
 		return e
 	}
-	e.Code = textAt(document, def.Error.Code)
-	e.Message = r.scrub(shorten(textAt(document, def.Error.Message), maxMessage))
-	e.Details = r.scrub(shorten(jsonAt(document, def.Error.Details), maxMessage))
+	// First what is secret goes, then what is too much: neither JSON's escapes nor a cut may hide a secret from being found.
+	document = r.scrubAll(document)
+	e.Code = shorten(textAt(document, def.Error.Code), maxCode)
+	e.Message = shorten(textAt(document, def.Error.Message), maxMessage)
+	e.Details = shorten(jsonAt(document, def.Error.Details), maxMessage)
 	if e.Message == "" && e.Code == "" {
 		e.Err = fmt.Errorf("the answer holds no message where the definition looks for one: %s", quotedStart(r, a.body))
 	}

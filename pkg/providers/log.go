@@ -47,11 +47,11 @@ func shownFields(r *request) string {
 			if err != nil {
 				continue
 			}
-			text, err := json.Marshal(v)
+			text, err := json.Marshal(r.scrubAll(v))
 			if err != nil {
 				continue
 			}
-			shown = r.scrub(string(text))
+			shown = string(text)
 		}
 		parts = append(parts, f.name+"="+shown)
 	}
@@ -65,15 +65,36 @@ func shownBody(r *request, body []byte) string {
 	if err != nil {
 		return ""
 	}
-	text, err := json.Marshal(maskFields(document, r.op.sensitive))
+	text, err := json.Marshal(r.scrubAll(maskFields(document, r.op.sensitive)))
 	if err != nil {
 		return ""
 	}
-	shown := r.scrub(string(text))
+	shown := string(text)
 	if len(shown) > maxLoggedBody {
 		shown = strings.ToValidUTF8(shown[:maxLoggedBody], "") + "…"
 	}
 	return shown
+}
+
+// scrubAll takes the request's secrets out of every text of a document, names of members among them.
+func (r *request) scrubAll(v any) any {
+	switch v := v.(type) {
+	case string:
+		return r.scrub(v)
+	case map[string]any:
+		m := map[string]any{}
+		for k, e := range v {
+			m[r.scrub(k)] = r.scrubAll(e)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = r.scrubAll(e)
+		}
+		return list
+	}
+	return v
 }
 
 // maskFields replaces the values of the named fields wherever they occur.

@@ -73,7 +73,7 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 			}
 		case missing.IsZero():
 			missing = now // a page may have shifted: look once more
-		case now.Sub(missing) >= c.def.Lag:
+		case now.Sub(missing) >= c.Lag():
 			return last, &NotReadyError{Kind: kind, ID: id, Missing: true, Waited: now.Sub(start)}
 		}
 		if now.Sub(start) >= k.Wait.Timeout {

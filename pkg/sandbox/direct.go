@@ -229,35 +229,8 @@ func parseTime(k *kind, v cty.Value) (time.Time, error) {
 // suggest ends a message about an unknown name with a known one that is near, or with all.
 func suggest(name string, known []string) string {
 	slices.Sort(known)
-	best, least := "", len(name)/3+2
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
+	if near := spec.Nearest(name, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return "; there are " + strings.Join(known, ", ")
-}
-
-// distance is the number of letters to insert, drop or change to come from one word to the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -20,7 +20,7 @@ type variable struct {
 	value     hcl.Expression // default, or nil
 	sensitive bool
 	nullable  bool
-	rules     []validation
+	rules     []rule
 	rng       Range
 }
 
@@ -48,8 +48,9 @@ type resource struct {
 	dependsOn   []hcl.Traversal
 	provider    string // account key, or empty
 	providerAt  *hcl.Range
-	unsupported OnUnsupported
-	rng         Range
+	lifecycleAt *hcl.Range // of its lifecycle block, or nil
+	lifecycle
+	rng Range
 }
 
 func (r *resource) String() string { return r.kind + "." + r.name }
@@ -57,11 +58,15 @@ func (r *resource) String() string { return r.kind + "." + r.name }
 // reserved block types of the language, with what to say about those that do not exist yet.
 var notYet = []string{"module", "data", "check", "import", "moved", "removed"}
 
-// ReservedBlocks are the block types that no kind may be named after.
-var ReservedBlocks = append([]string{"vpsync", "provider", "variable", "locals", "output"}, notYet...)
+// ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
+// something else.
+var (
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "resource", "terraform"}, notYet)
+	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
+)
 
 // MetaArguments are the names inside a block that no attribute may have.
-var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle"}
+var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle", "dynamic"}
 
 // blocks takes in the top level of one file. Whether a kind exists is decided when schemas are at hand.
 func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
@@ -86,10 +91,12 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 		case "resource":
 			kind, name := "server", "web"
 			if len(b.Labels) == 2 {
-				_, kind, _ = strings.Cut(b.Labels[0], "_")
-				name = b.Labels[1]
+				kind, name = b.Labels[0], b.Labels[1]
+				if _, rest, prefixed := strings.Cut(kind, "_"); prefixed {
+					kind = rest // "servosphere_server"
+				}
 			}
-			diags = append(diags, s.problem(b.TypeRange, "The block type is the kind", "vpsync has no resource blocks: a server is declared by a server block.",
+			diags = append(diags, s.problem(b.TypeRange, "The block type is the kind", fmt.Sprintf("vpsync has no resource blocks: a %s is declared by a %s block.", kind, kind),
 				fmt.Sprintf("%s %q {\n  ...\n}", kind, name)))
 		case "terraform":
 			diags = append(diags, s.problem(b.TypeRange, "There is no terraform block", "vpsync needs no backend and no required providers; its own settings stand in a vpsync block.", "vpsync {\n}"))
@@ -151,6 +158,10 @@ func (s *Stack) settingsBlock(b *hclsyntax.Block) Diagnostics {
 	if !ok {
 		return diags
 	}
+	if s.settingsAt != nil {
+		return append(diags, s.problem(b.DefRange(), "Two vpsync blocks", fmt.Sprintf("The stack's settings stand at %s already.", s.settingsAt), ""))
+	}
+	s.settingsAt = rangeOf(b.DefRange())
 	diags = append(diags, s.only(b, "allow")...)
 	diags = append(diags, s.constant(b.Body.Attributes["allow"], &s.Settings.Allow)...)
 	if s.Settings.Allow < 0 {
@@ -281,7 +292,8 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 	if !ok {
 		return diags
 	}
-	r := &resource{kind: b.Type, name: b.Labels[0], attributes: map[string]*hclsyntax.Attribute{}, unsupported: UnsupportedError, rng: *rangeOf(b.DefRange())}
+	r := &resource{kind: b.Type, name: b.Labels[0], attributes: map[string]*hclsyntax.Attribute{}, rng: *rangeOf(b.DefRange())}
+	r.Unsupported = UnsupportedError
 	for _, a := range inOrder(b.Body.Attributes) {
 		switch a.Name {
 		case "count":
@@ -334,33 +346,6 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 	}
 	s.resources[r.kind][r.name] = r
 	s.order = append(s.order, r)
-	return diags
-}
-
-// lifecycleNotYet are arguments that a later version will know.
-var lifecycleNotYet = []string{"prevent_destroy", "ignore_changes", "create_before_destroy", "replace_triggered_by", "backup_before"}
-
-func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
-	var diags Diagnostics
-	for _, inner := range b.Body.Blocks {
-		diags = append(diags, s.problem(inner.TypeRange, fmt.Sprintf("%s blocks are not supported yet", inner.Type), "This version of vpsync does not know them, and ignores nothing silently.", ""))
-	}
-	for _, a := range inOrder(b.Body.Attributes) {
-		switch {
-		case slices.Contains(lifecycleNotYet, a.Name):
-			diags = append(diags, s.problem(a.NameRange, fmt.Sprintf("lifecycle.%s is not supported yet", a.Name), "This version of vpsync does not know it, and ignores nothing silently.", ""))
-		case a.Name != "on_unsupported":
-			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A lifecycle block has no argument %q.%s", a.Name, didYouMean(a.Name, append([]string{"on_unsupported"}, lifecycleNotYet...))), ""))
-		default:
-			var v string
-			problems := s.constant(a, &v)
-			diags = append(diags, problems...)
-			r.unsupported = OnUnsupported(v)
-			if !problems.HasErrors() && !slices.Contains([]OnUnsupported{UnsupportedError, UnsupportedForget, UnsupportedIgnore}, r.unsupported) {
-				diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_unsupported is "error", "forget" or "ignore", not %q.%s`, v, didYouMean(v, []string{"error", "forget", "ignore"})), `on_unsupported = "forget"`))
-			}
-		}
-	}
 	return diags
 }
 

@@ -48,9 +48,11 @@ type Resource struct {
 	Values Values
 	// Uses are the resources that this one names in its expressions or depends_on, sorted.
 	// Instances that are named together (server.web[*]) are all here.
-	Uses        []Address
-	Unsupported OnUnsupported // lifecycle.on_unsupported, UnsupportedError by default
-	Range       Range         // of the block's header
+	Uses []Address
+	Lifecycle
+	Range Range // of the block's header
+	// Unmet are postconditions that the object as it is known does not meet. Applying a change may mend that.
+	Unmet Diagnostics `json:",omitempty"`
 	// AttributeRanges are where each attribute is set.
 	AttributeRanges map[string]Range
 }

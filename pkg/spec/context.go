@@ -59,7 +59,7 @@ func (x *Session) context(refs []reference, each map[string]cty.Value) (*hcl.Eva
 			v, problems := x.local(l)
 			diags = append(diags, problems.warnings()...) // its errors are told where it stands
 			put("local", r.name, v)
-		case "each", "count":
+		case "each", "count", "self":
 		default:
 			block := x.stack.resources[r.root][r.name]
 			if block == nil || x.cyclic[block.String()] {
@@ -132,10 +132,6 @@ func (x *Session) keyOf(r reference, each map[string]cty.Value) (cty.Value, bool
 	return v, true
 }
 
-func (x *Session) needsResources(name string) bool {
-	return slices.ContainsFunc(x.dependencies(name), func(d string) bool { return !strings.HasPrefix(d, "local.") })
-}
-
 // harmless are complaints of the expression language that show no value.
 var harmless = []string{"Unsupported attribute", "Call to unknown function", "Not enough function arguments", "Too many function arguments", "Unknown variable"}
 
@@ -159,6 +155,9 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 		if p.EvalContext != nil {
 			scope = p.EvalContext
 		}
+		if cause, _, crashed := strings.Cut(d.Detail, "panic in function implementation"); crashed {
+			d.Detail = cause + "it cannot work with these values."
+		}
 		switch {
 		case slices.Contains(harmless, d.Summary):
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
@@ -176,6 +175,7 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 			}
 			d.Detail += didYouMean(m[1], candidates)
 		}
+		d.Values = involved(failed, scope)
 		out = append(out, d)
 	}
 	return out

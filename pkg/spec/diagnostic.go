@@ -30,6 +30,8 @@ type Diagnostic struct {
 	Range   *Range `json:"range,omitempty"`
 	// Snippet is the source line at Range.Start, or empty; the renderer underlines from Range.
 	Snippet string `json:"snippet,omitempty"`
+	// Values are what the names in a failed expression stood for, as sentences without a stop; secrets are not shown.
+	Values []string `json:"values,omitempty"`
 	// Address is the resource concerned, where one is.
 	Address string `json:"address,omitempty"`
 }

@@ -99,10 +99,8 @@ func (x *Session) stale(v eachValue) bool {
 		if x.tickOf[from.Address] > v.tick {
 			return true
 		}
-		for _, d := range x.dependencies(from.Kind + "." + from.Name) {
-			if x.tickOfAny[d] > v.tick {
-				return true
-			}
+		if x.tickBelow[from.Kind+"."+from.Name] > v.tick {
+			return true
 		}
 	}
 	return false

@@ -134,8 +134,9 @@ func boundProduct(args []cty.Value) error {
 // in a source, and a hundred megabytes as a text.
 func boundNumbers(args []cty.Value) error {
 	for _, a := range args {
-		err := cty.Walk(a, func(_ cty.Path, v cty.Value) (bool, error) {
-			if !v.IsNull() && v.Type() == cty.Number && absurd(v.AsBigFloat()) {
+		bare, _ := a.UnmarkDeep()
+		err := cty.Walk(bare, func(_ cty.Path, v cty.Value) (bool, error) {
+			if v.IsKnown() && !v.IsNull() && v.Type() == cty.Number && absurd(v.AsBigFloat()) {
 				return false, fmt.Errorf("a number is too large to be written down")
 			}
 			return true, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/gocty"
 )
 
 // instance evaluates one instance of a block. It is nil where the block has none of that key, or its attributes could
@@ -36,7 +37,7 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	}
 	out := &Resource{
 		Address: address, Account: x.accounts[r.String()], Kind: kind, Values: Values{},
-		Unsupported: r.unsupported, Range: r.rng, AttributeRanges: make(map[string]Range, len(r.attributes)),
+		Lifecycle: r.Lifecycle, Range: r.rng, AttributeRanges: make(map[string]Range, len(r.attributes)),
 	}
 	each, diags := x.eachOf(r, e, key)
 	used, broken := map[Address]bool{}, false
@@ -74,10 +75,19 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 			diags = append(diags, s.problem(written.NameRange, "Unknown argument", fmt.Sprintf("A %s has no argument %q.%s", kind.Name, written.Name, didYouMean(written.Name, settable(kind))), ""))
 		}
 	}
+	diags = append(diags, x.checkIgnored(r, kind)...)
+	triggers, problems := x.triggers(r, each)
+	out.Triggers, diags = triggers, append(diags, problems...)
+	for _, t := range triggers {
+		used[t.Address] = true
+	}
+	out.Uses = x.uses(r, used)
+	if !diags.HasErrors() && !broken {
+		diags = append(diags, x.conditions(r, kind, out, each)...)
+	}
 	for i := range diags {
 		diags[i].Address = address.String()
 	}
-	out.Uses = x.uses(r, used)
 	i := &instance{resource: out}
 	if i.broken = diags.HasErrors() || broken; i.broken {
 		i.object = cty.UnknownVal(x.objectType(kind)).Mark(poison{})
@@ -91,6 +101,9 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 // attributeValue converts and checks one value. Null is the same as not naming the attribute.
 func (x *Session) attributeValue(kind *Kind, a *Attribute, v cty.Value, at hcl.Range) (cty.Value, Diagnostics) {
 	s := x.stack
+	if why := boundNumbers([]cty.Value{v}); why != nil { // before it is written down, in a string or a message
+		return cty.NilVal, Diagnostics{s.problem(at, "Number out of all bounds", fmt.Sprintf("%q of a %s: %s.", a.Name, kind.Name, why), "")}
+	}
 	v, err := convert.Convert(v, a.Type)
 	if err != nil {
 		return cty.NilVal, Diagnostics{s.problem(at, "Wrong type", fmt.Sprintf("%q of a %s is a %s: %s.", a.Name, kind.Name, a.Type.FriendlyName(), err), fmt.Sprintf("%s = %s", a.Name, example(a)))}
@@ -148,8 +161,13 @@ func (x *Session) object(kind *Kind, r *Resource, known Values) cty.Value {
 	attrs := make(map[string]cty.Value, len(kind.Attributes)+1)
 	for _, a := range kind.Attributes {
 		v, ok := r.Values[a.Name]
-		if !ok {
+		_, exists := known["id"]
+		if !ok || exists && r.Ignores(a.Name) {
+			was := v
 			v, ok = known[a.Name]
+			if !ok && was != cty.NilVal {
+				v, ok = was, true
+			}
 			if ok {
 				if converted, err := convert.Convert(v, a.Type); err == nil {
 					v = converted
@@ -222,13 +240,15 @@ func (x *Session) keyIn(block *resource, key cty.Value) (Key, bool) {
 		return k, false
 	}
 	switch e.form {
+	case single:
+		return k, false // it has no instance to pick
 	case counted:
 		n, err := convert.Convert(key, cty.Number)
-		if err != nil {
+		var i int
+		if err != nil || gocty.FromCtyValue(n, &i) != nil {
 			return k, false
 		}
-		i, _ := n.AsBigFloat().Int64()
-		k = IntKey(int(i))
+		k = IntKey(i)
 	case keyed:
 		t, err := convert.Convert(key, cty.String)
 		if err != nil {

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,5 +81,28 @@ func BenchmarkApply(b *testing.B) {
 				walk(b, stack, response)
 			}
 		})
+	}
+}
+
+// TestChain: a chain of locals costs what it names, and one that is too long to be worked out is refused rather than tried.
+func TestChain(t *testing.T) {
+	chain := func(n int) string {
+		var b strings.Builder
+		b.WriteString("locals {\n  a0 = 1\n")
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&b, "  a%d = local.a%d\n", i, i-1)
+		}
+		return b.String() + "}\noutput \"end\" {\n  value = local.a" + strconv.Itoa(n) + "\n}\n"
+	}
+	for n, want := range map[int]string{maxChain - 1: "", 4 * maxChain: "References are too deep"} {
+		stack, diags := Load(folder(t, map[string]string{"main.hcl": chain(n)}))
+		require.Empty(t, diags)
+		response := stack.Evaluate(acme())
+		if want == "" {
+			require.Empty(t, response.Diagnostics)
+			require.Len(t, response.Outputs, 1)
+			continue
+		}
+		require.Equal(t, want, response.Diagnostics[0].Summary)
 	}
 }

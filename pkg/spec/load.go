@@ -24,12 +24,13 @@ type Stack struct {
 	// Settings are what the stack says about vpsync itself.
 	Settings Settings
 
-	sources   sources
-	variables map[string]*variable
-	locals    map[string]*local
-	outputs   map[string]*output
-	resources map[string]map[string]*resource // by kind and name
-	order     []*resource                     // in source order
+	settingsAt *Range // of the vpsync block, or nil
+	sources    sources
+	variables  map[string]*variable
+	locals     map[string]*local
+	outputs    map[string]*output
+	resources  map[string]map[string]*resource // by kind and name
+	order      []*resource                     // in source order
 }
 
 // ProviderBlock is one provider block: provider "servosphere" { alias = "eu" }.
@@ -132,6 +133,20 @@ func stackFiles(dir string) ([]string, Diagnostics) {
 	slices.Sort(names)
 	return names, diags
 }
+
+// ReadFile reads a file of the stack in dir, as Load does: a symbolic link does not lead out of the folder, and a file larger than any
+// that vpsync reads is cut where [Guard] refuses it.
+func ReadFile(dir, name string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return readLimited(root, name, maxFileBytes+1)
+}
+
+// ReadAtMost reads as much of a file anywhere as [Guard] needs to see.
+func ReadAtMost(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxFileBytes+1)) }
 
 func readLimited(root *os.Root, name string, limit int64) ([]byte, error) {
 	info, err := root.Stat(name) // first: to open a pipe is to wait for its other end

@@ -12,6 +12,7 @@ import (
 // place is where an expression stands, which decides what it may name.
 type place struct {
 	each, count bool
+	self        bool // in a postcondition
 }
 
 // checkReferences finds every name that leads nowhere, also in what is never evaluated.
@@ -40,6 +41,18 @@ func (x *Session) checkReferences() Diagnostics {
 		for _, a := range inOrder(b.attributes) {
 			check(a.Expr, at)
 		}
+		for _, e := range b.triggers {
+			check(e, at)
+		}
+		for _, rule := range b.before {
+			check(rule.condition, at)
+			check(rule.message, at)
+		}
+		at.self = true
+		for _, rule := range b.after {
+			check(rule.condition, at)
+			check(rule.message, at)
+		}
 		for _, t := range b.dependsOn {
 			diags = append(diags, x.checkDependsOn(t)...)
 		}
@@ -61,6 +74,11 @@ func (x *Session) checkReference(r reference, at place) Diagnostics {
 			return nil
 		}
 		return Diagnostics{s.problem(r.rng, "Nothing to repeat here", "each means something only in the arguments of a block with for_each.", "for_each = toset([\"a\", \"b\"])")}
+	case "self":
+		if at.self {
+			return nil
+		}
+		return Diagnostics{s.problem(r.rng, "Nothing is meant by self here", "self is the resource itself, and stands in the postconditions of its lifecycle block alone.", "")}
 	case "count":
 		if at.count {
 			return nil
@@ -100,9 +118,16 @@ func (x *Session) checkDependsOn(t hcl.Traversal) Diagnostics {
 		}
 		if e, diags := x.expand(block); !diags.HasErrors() {
 			if _, ok := x.keyIn(block, ix.Key); !ok {
-				return Diagnostics{x.stack.problem(r.rng, "No such instance", fmt.Sprintf("%s has %d instances; this is none of them.", block, len(e.keys)), "")}
+				return Diagnostics{x.stack.problem(r.rng, "No such instance", noSuchInstance(block, e), "")}
 			}
 		}
 	}
 	return nil
+}
+
+func noSuchInstance(block *resource, e *expansion) string {
+	if e.form == single {
+		return fmt.Sprintf("%s has neither count nor for_each, so it has no instance to pick.", block)
+	}
+	return fmt.Sprintf("%s has %d instances; this is none of them.", block, len(e.keys))
 }

@@ -90,18 +90,27 @@ func (r *resource) expressions() []hclsyntax.Expression {
 	for _, name := range slices.Sorted(maps.Keys(r.attributes)) {
 		out = append(out, r.attributes[name].Expr)
 	}
+	out = append(out, r.triggers...)
+	for _, rule := range slices.Concat(r.before, r.after) {
+		out = append(out, rule.expressions()...)
+	}
 	return out
 }
 
 // graph is which block uses which, by name, and the cycles in it.
 type graph struct {
 	uses   map[string][]string
+	users  map[string][]string // the other way round
 	cycles [][]string
+	depth  int // of the longest chain of blocks that use one another; without meaning where there are cycles
 }
+
+// maxChain bounds chains of references: each link is worked out within the one before.
+const maxChain = 5000
 
 func (s *Stack) graph() *graph {
 	nodes := s.nodes()
-	g := &graph{uses: make(map[string][]string, len(nodes))}
+	g := &graph{uses: make(map[string][]string, len(nodes)), users: make(map[string][]string, len(nodes))}
 	for name, n := range nodes {
 		set := map[string]bool{}
 		for _, e := range n.uses {
@@ -117,9 +126,37 @@ func (s *Stack) graph() *graph {
 			}
 		}
 		g.uses[name] = slices.Sorted(maps.Keys(set))
+		for to := range set {
+			g.users[to] = append(g.users[to], name)
+		}
 	}
 	g.findCycles()
+	if len(g.cycles) == 0 {
+		g.measure()
+	}
 	return g
+}
+
+// measure finds the longest chain, from those that use nothing upwards.
+func (g *graph) measure() {
+	left, depth := map[string]int{}, map[string]int{}
+	var ready []string
+	for name, uses := range g.uses {
+		if left[name] = len(uses); len(uses) == 0 {
+			ready = append(ready, name)
+		}
+	}
+	for len(ready) > 0 {
+		at := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		g.depth = max(g.depth, depth[at]+1)
+		for _, user := range g.users[at] {
+			depth[user] = max(depth[user], depth[at]+1)
+			if left[user]--; left[user] == 0 {
+				ready = append(ready, user)
+			}
+		}
+	}
 }
 
 // findCycles is Tarjan's algorithm, without recursion: a chain of locals may be long.
@@ -212,6 +249,10 @@ func secondStep(t hcl.Traversal) string {
 
 func (s *Stack) cycleDiagnostics(g *graph) Diagnostics {
 	var diags Diagnostics
+	if g.depth > maxChain {
+		diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "References are too deep",
+			Detail: fmt.Sprintf("A chain of %d locals and resources name one another; %d is the most.", g.depth, maxChain)})
+	}
 	nodes := s.nodes()
 	for _, c := range g.cycles {
 		text := c[0]

@@ -97,6 +97,12 @@ func describe(dir string, request Request) string {
 			for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 				fmt.Fprintf(&b, "  %s = %s\n", name, show(r.Values[name]))
 			}
+			if l := r.Lifecycle; l.PreventDestroy || l.CreateFirst || l.IgnoreAll || len(l.IgnoreChanges)+len(l.Triggers) > 0 {
+				fmt.Fprintf(&b, "  prevent %t, first %t, ignore %v %v, triggers %v\n", l.PreventDestroy, l.CreateFirst, l.IgnoreAll, l.IgnoreChanges, l.Triggers)
+			}
+			for _, d := range r.Unmet {
+				fmt.Fprintf(&b, "  unmet at line %d: %s: %s %v\n", d.Range.Start.Line, d.Summary, d.Detail, d.Values)
+			}
 			if len(r.Uses) > 0 {
 				fmt.Fprintf(&b, "  uses %v\n", r.Uses)
 			}
@@ -114,6 +120,9 @@ func describe(dir string, request Request) string {
 			fmt.Fprintf(&b, "  at %s:%d:%d: %s\n", d.Range.File, d.Range.Start.Line, d.Range.Start.Column, strings.TrimSpace(d.Snippet))
 		}
 		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(d.Detail, dir, "DIR"))
+		for _, v := range d.Values {
+			fmt.Fprintf(&b, "  where %s\n", v)
+		}
 		if d.Remedy != "" {
 			fmt.Fprintf(&b, "  try: %s\n", strings.ReplaceAll(strings.ReplaceAll(d.Remedy, dir, "DIR"), "\n", "\n       "))
 		}

@@ -35,8 +35,9 @@ type Session struct {
 	known      map[string]int // of each block, how often an object of it came to be known
 	tick       int            // how often any did
 	tickOf     map[Address]int
-	tickOfAny  map[string]int // the last one of each block
-	deps       map[string][]string
+	tickBelow  map[string]int  // the last one of any block that a block depends on
+	stamps     map[string]int  // of each block, how often an object of one that it depends on came to be known
+	fed        map[string]bool // locals that depend on a resource
 	locals     map[string]stamped[cty.Value]
 	expansions map[string]stamped[*expansion]
 	instances  map[Address]stamped[*instance]
@@ -64,10 +65,10 @@ func (s *Stack) Session(r Request) *Session {
 		stack: s, graph: s.graph(), schemas: r.Schemas,
 		accounts: map[string]string{}, kinds: map[string]*Kind{}, types: map[*Kind]cty.Type{},
 		functions: functions(s.Dir),
-		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, deps: map[string][]string{},
+		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, stamps: map[string]int{},
 		locals: map[string]stamped[cty.Value]{}, expansions: map[string]stamped[*expansion]{},
 		instances: make(map[Address]stamped[*instance], len(r.Objects)), whole: map[string]stamped[cty.Value]{},
-		references: map[hclsyntax.Expression][]reference{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickOfAny: map[string]int{},
+		references: map[hclsyntax.Expression][]reference{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickBelow: map[string]int{},
 	}
 	for a, v := range r.Objects {
 		x.objects[a] = v
@@ -93,6 +94,9 @@ func (s *Stack) Evaluate(r Request) *Response {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := &Response{Settings: s.Settings, Diagnostics: slices.Clone(x.problems)}
+	if x.graph.depth > maxChain {
+		return out
+	}
 	for _, block := range s.order {
 		if x.kinds[block.String()] == nil {
 			continue
@@ -129,7 +133,20 @@ func (x *Session) Know(a Address, v Values) {
 	block := a.Kind + "." + a.Name
 	x.known[block]++
 	x.tick++
-	x.tickOf[a], x.tickOfAny[block] = x.tick, x.tick
+	x.tickOf[a] = x.tick
+	seen := map[string]bool{}
+	for work := []string{block}; len(work) > 0; {
+		at := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, user := range x.graph.users[at] {
+			if !seen[user] {
+				seen[user] = true
+				x.stamps[user]++
+				x.tickBelow[user] = x.tick
+				work = append(work, user)
+			}
+		}
+	}
 }
 
 // Resource evaluates one instance with what is known now. Its Values may still hold unknowns where they depend on
@@ -196,19 +213,10 @@ func (x *Session) Outputs() ([]*Output, Diagnostics) {
 }
 
 // stamp says how much is known of everything that a block depends on, itself excluded. It only grows.
-func (x *Session) stamp(name string) int {
-	sum := 0
-	for _, d := range x.dependencies(name) {
-		sum += x.known[d]
-	}
-	return sum
-}
+func (x *Session) stamp(name string) int { return x.stamps[name] }
 
-// dependencies are all blocks that a block depends on, through others too.
+// dependencies are all blocks that a block depends on, through others too. It is asked for only where something went wrong.
 func (x *Session) dependencies(name string) []string {
-	if d, ok := x.deps[name]; ok {
-		return d
-	}
 	seen := map[string]bool{}
 	work := []string{name}
 	var all []string
@@ -223,6 +231,29 @@ func (x *Session) dependencies(name string) []string {
 			}
 		}
 	}
-	x.deps[name] = all
 	return all
+}
+
+// needsResources: a local depends on a resource, at once or through other locals.
+func (x *Session) needsResources(name string) bool {
+	if x.fed == nil {
+		x.fed = map[string]bool{}
+		var work []string
+		for block := range x.graph.uses {
+			if !strings.HasPrefix(block, "local.") {
+				work = append(work, block)
+			}
+		}
+		for len(work) > 0 {
+			at := work[len(work)-1]
+			work = work[:len(work)-1]
+			for _, user := range x.graph.users[at] {
+				if strings.HasPrefix(user, "local.") && !x.fed[user] {
+					x.fed[user] = true
+					work = append(work, user)
+				}
+			}
+		}
+	}
+	return x.fed[name]
 }

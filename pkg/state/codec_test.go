@@ -17,7 +17,7 @@ func TestRowsAreForPeopleToo(t *testing.T) {
 	body, err := json.Marshal(Resource{
 		Address: spec.Address{Kind: "server", Name: "web", Key: spec.IntKey(0)}, Account: "servosphere", ID: "42",
 		Applied:  spec.Values{"b": cty.NumberIntVal(2), "a": cty.ListVal([]cty.Value{cty.StringVal("x")})},
-		Observed: nil, Uses: []spec.Address{{Kind: "network", Name: "n"}},
+		Observed: nil, Policy: Policy{Uses: []spec.Address{{Kind: "network", Name: "n"}}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, `{"address":"server.web[0]","account":"servosphere","id":"42","uses":["network.n"],"applied":{"a":["x"],"b":2},"observed":{}}`, string(body))

@@ -54,9 +54,13 @@ func (x *ResourceReader) Read(body []byte) (*Resource, error) {
 			r.Unready = s.word() == "true"
 		case "unsupported":
 			r.Unsupported = spec.OnUnsupported(s.sharedName())
+		case "prevent_destroy":
+			r.PreventDestroy = s.word() == "true"
 		case "uses":
 			r.Uses = []spec.Address{}
 			s.members(']', func() { r.Uses = append(r.Uses, s.address()) })
+		case "hidden":
+			r.Hidden = s.list()
 		case "detail":
 			r.Detail = s.string()
 		case "detail_at":

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -49,9 +50,7 @@ type Resource struct {
 	Pending []string `json:"pending,omitzero"`
 	// Unready: the object was created but has not been seen ready.
 	Unready bool `json:"unready,omitzero"`
-	// Unsupported and Uses are as the configuration last said; they hold when the block is gone. Uses orders deletions.
-	Unsupported spec.OnUnsupported `json:"unsupported,omitzero"`
-	Uses        []spec.Address     `json:"uses,omitzero"`
+	Policy
 	// Detail is the value of the kind's changed attribute as of the last detail read, and when that was; it is
 	// trusted only if DetailTrusted.
 	Detail        string    `json:"detail,omitzero"`
@@ -59,6 +58,36 @@ type Resource struct {
 	DetailTrusted bool      `json:"detail_trusted,omitzero"`
 	CreatedAt     time.Time `json:"created_at,omitzero"` // when vpsync recorded it
 	Version       int64     `json:"version,omitzero"`    // the serial of the commit that last wrote the row
+}
+
+// Policy is what the configuration last said about a resource beyond its values. It holds when the block is gone.
+type Policy struct {
+	Unsupported    spec.OnUnsupported `json:"unsupported,omitzero"`
+	PreventDestroy bool               `json:"prevent_destroy,omitzero"`
+	Uses           []spec.Address     `json:"uses,omitzero"` // orders deletions
+	// Hidden names attributes that hold a secret although their kind does not say so, sorted. Nothing is recorded of them but,
+	// while a key is at hand, a digest.
+	Hidden []string `json:"hidden,omitzero"`
+}
+
+// Hides: nothing but a digest may be recorded of the attribute.
+func (p Policy) Hides(name string) bool { return slices.Contains(p.Hidden, name) }
+
+// PolicyOf is what a block says now.
+func PolicyOf(r *spec.Resource) Policy {
+	p := Policy{Unsupported: r.Unsupported, PreventDestroy: r.PreventDestroy, Uses: slices.Clone(r.Uses)}
+	for name, v := range r.Values {
+		if v.ContainsMarked() && !(r.Kind != nil && r.Kind.Attribute(name) != nil && r.Kind.Attribute(name).Sensitive) {
+			p.Hidden = append(p.Hidden, name)
+		}
+	}
+	slices.Sort(p.Hidden)
+	return p
+}
+
+// Equal: both say the same.
+func (p Policy) Equal(q Policy) bool {
+	return p.Unsupported == q.Unsupported && p.PreventDestroy == q.PreventDestroy && slices.Equal(p.Uses, q.Uses) && slices.Equal(p.Hidden, q.Hidden)
 }
 
 // Leftover is an object that vpsync let go of because the API cannot delete it.
@@ -90,15 +119,15 @@ type Intent struct {
 	Applied spec.Values       `json:"applied"`
 	Secrets map[string]Digest `json:"secrets,omitzero"`
 	// Seen are ids of objects that had this identity before the request.
-	Seen []string `json:"seen,omitzero"`
-	// Unsupported and Uses are for the resource's row once the intent closes as done.
-	Unsupported spec.OnUnsupported `json:"unsupported,omitzero"`
-	Uses        []spec.Address     `json:"uses,omitzero"`
-	Pending     []string           `json:"pending,omitzero"` // operations that follow this one
-	Opened      time.Time          `json:"opened"`
-	Attempts    int                `json:"attempts"`
-	Question    bool               `json:"question,omitzero"` // settling could not decide: awaits `vpsync resolve`
-	Reason      string             `json:"reason,omitzero"`   // why
+	Seen    []string  `json:"seen,omitzero"`
+	Policy            // for the resource's row once the intent closes as done
+	Pending []string  `json:"pending,omitzero"` // operations that follow this one
+	Opened  time.Time `json:"opened"`           // before its last attempt left
+	// Began is before its first attempt left, where that was earlier.
+	Began    time.Time `json:"began,omitzero"`
+	Attempts int       `json:"attempts"`
+	Question bool      `json:"question,omitzero"` // settling could not decide: awaits `vpsync resolve`
+	Reason   string    `json:"reason,omitzero"`   // why
 }
 
 // Output is a recorded output value; sensitive ones are never stored.

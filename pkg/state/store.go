@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -31,9 +32,9 @@ type Lock interface {
 	ID() string
 	// Check fails with ErrLockLost once the lock was broken. Call it before each request that writes.
 	Check() error
-	// BrokenBefore: an earlier lock was broken by Unlock and its holder may still be sending; a caller that
-	// settles waits out the grace first.
-	BrokenBefore() bool
+	// BrokenAt is when a lock was last broken by Unlock, or zero. Its holder may have sent requests until then: whatever is
+	// older counts as sent then.
+	BrokenAt() time.Time
 	Release() error
 }
 

@@ -15,7 +15,7 @@ func sound() *state.State {
 	return &state.State{
 		Lineage: "l", Accounts: map[string]state.Account{account: {Name: account}},
 		Resources: []*state.Resource{
-			{Address: web, Account: account, ID: "1", Applied: values, Observed: values, Uses: []spec.Address{{Kind: "network", Name: "n"}}},
+			{Address: web, Account: account, ID: "1", Applied: values, Observed: values, Policy: state.Policy{Uses: []spec.Address{{Kind: "network", Name: "n"}}}},
 			{Address: web, Deposed: "d", Account: account, ID: "2", Secrets: map[string]state.Digest{"p": {KeyID: "k", Sum: "00"}}},
 			{Address: spec.Address{Kind: "volume", Name: "v"}, Account: account, ID: "1"},
 		},

@@ -56,6 +56,15 @@ func (pg *page) diagnostic(d spec.Diagnostic) {
 		}
 	}
 	pg.place(d)
+	for _, v := range d.Values {
+		for i, l := range wrap(Escape(v), pg.width-9) {
+			sign := "├ "
+			if i > 0 {
+				sign = "│   "
+			}
+			pg.line(5, "%s", pg.Dim(sign)+l)
+		}
+	}
 	if d.Detail != "" {
 		pg.space()
 		pg.prose(2, 0, d.Detail, nil)

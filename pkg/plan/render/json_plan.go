@@ -55,6 +55,7 @@ type CountsDocument struct {
 type ChangeDocument struct {
 	Address     string              `json:"address"`
 	Deposed     string              `json:"deposed,omitempty"`
+	CreateFirst bool                `json:"create_before_destroy,omitempty"`
 	Account     string              `json:"account"`
 	Kind        string              `json:"kind"`
 	Action      string              `json:"action"`
@@ -193,6 +194,7 @@ func NewChangeDocument(c *plan.Change) ChangeDocument {
 	return ChangeDocument{
 		Address:     c.Address.String(),
 		Deposed:     c.Deposed,
+		CreateFirst: c.CreateFirst,
 		Account:     c.Account,
 		Kind:        c.Kind,
 		Action:      string(c.Action),

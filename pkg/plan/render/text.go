@@ -79,14 +79,23 @@ func (pg *page) changes(changes []*plan.Change, p *plan.Plan, title string) {
 
 // legend explains the signs that occur.
 func (pg *page) legend(changes []*plan.Change) string {
-	used, hand := map[plan.Action]bool{}, false
+	used, hand, first, last := map[plan.Action]bool{}, false, false, false
 	for _, c := range changes {
+		if c.Action == plan.Replace && !c.NeedsHand {
+			first, last = first || c.CreateFirst, last || !c.CreateFirst
+		}
 		used[c.Action] = used[c.Action] || !c.NeedsHand
 		hand = hand || c.NeedsHand
 	}
 	var parts []string
 	for _, a := range actionWords {
-		if used[a.action] {
+		switch {
+		case a.action == plan.Replace && first:
+			if last {
+				parts = append(parts, pg.paintSymbol(a.action, Symbol(a.action))+" "+a.words)
+			}
+			parts = append(parts, pg.paintSymbol(a.action, "+/-")+" replace, the new one first")
+		case used[a.action]:
 			parts = append(parts, pg.paintSymbol(a.action, Symbol(a.action))+" "+a.words)
 		}
 	}

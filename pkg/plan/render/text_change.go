@@ -59,7 +59,7 @@ func (pg *page) symbol(c *plan.Change) string {
 	if c.NeedsHand { // whatever the action would be, it is not carried out
 		return pg.Yellow("  !")
 	}
-	return pg.paintSymbol(c.Action, fmt.Sprintf("%3s", Symbol(c.Action)))
+	return pg.paintSymbol(c.Action, fmt.Sprintf("%3s", ChangeSymbol(c)))
 }
 
 // alarm is what must not be overlooked.

@@ -99,6 +99,14 @@ func Symbol(a plan.Action) string {
 	return ""
 }
 
+// ChangeSymbol is the sign of a change: that of its action, or +/- for a replacement that makes first.
+func ChangeSymbol(c *plan.Change) string {
+	if c.Action == plan.Replace && c.CreateFirst {
+		return "+/-"
+	}
+	return Symbol(c.Action)
+}
+
 // paintSymbol colours a sign, already padded, by its action.
 func (s Style) paintSymbol(a plan.Action, symbol string) string {
 	switch a {
@@ -146,6 +154,8 @@ func causeWords(c plan.Cause) string {
 		return "resumes what an earlier run left half done"
 	case plan.CauseDeposed:
 		return "replaced earlier, still awaits its deletion"
+	case plan.CauseTriggered, plan.CauseAsked:
+		return "" // a note says which
 	case plan.CauseUnmet:
 		return "not converged: the API answers something else than it was asked for"
 	}
@@ -165,6 +175,8 @@ func attributeCause(c plan.Cause) string {
 		return "follows what it refers to"
 	case plan.CauseResumed:
 		return "left over from an earlier run"
+	case plan.CauseTriggered, plan.CauseAsked:
+		return "" // a note says which
 	case plan.CauseUnmet:
 		return "not converged"
 	}

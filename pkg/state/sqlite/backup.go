@@ -22,7 +22,15 @@ const (
 
 func (s *Store) backupDir() string { return filepath.Join(filepath.Dir(s.path), "backups") }
 
-// backups are the names of the kept copies, oldest first: they begin with the time.
+// backupStem begins the names of this state's copies: several states may lie in one folder. Those of state.db begin with the time.
+func (s *Store) backupStem() string {
+	if base := filepath.Base(s.path); base != "state.db" {
+		return base + "-"
+	}
+	return ""
+}
+
+// backups are the names of the kept copies of this state, oldest first: the time is in them.
 func (s *Store) backups() []string {
 	entries, err := os.ReadDir(s.backupDir())
 	if err != nil {
@@ -30,7 +38,8 @@ func (s *Store) backups() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), backupSuffix) && e.Type().IsRegular() {
+		time, own := strings.CutPrefix(e.Name(), s.backupStem())
+		if own && time != "" && time[0] >= '0' && time[0] <= '9' && strings.HasSuffix(time, backupSuffix) && e.Type().IsRegular() {
 			names = append(names, e.Name())
 		}
 	}
@@ -64,7 +73,7 @@ func (s *Store) copy(ctx context.Context) (string, error) {
 	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("%s-%d", s.options.Now().UTC().Format("20060102T150405.000Z"), m.serial)
+	name := s.backupStem() + fmt.Sprintf("%s-%d", s.options.Now().UTC().Format("20060102T150405.000Z"), m.serial)
 	// SQLite makes files that others can read, and takes one that exists only while it is empty.
 	f, err := os.CreateTemp(dir, name+"-*"+unfinishedSuffix)
 	if err != nil {

@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
 // lock is a lock that was taken through a store.
 type lock struct {
-	store  *Store
-	owner  state.Owner
-	file   *lockFile
-	broken bool // an earlier one was broken, and nobody has ended well since
+	store *Store
+	owner state.Owner
+	file  *lockFile
 
 	mu       sync.Mutex
 	note     note
@@ -37,8 +37,7 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	before := readNote(s.lockPath())
 	before.Owner = &owner
 	l := &lock{
-		store: s, owner: owner, file: file, broken: before.Broken,
-		note: before,
+		store: s, owner: owner, file: file, note: before,
 	}
 	if err := l.take(ctx); err != nil {
 		return nil, errors.Join(s.failed("be locked", err), file.close())
@@ -54,7 +53,7 @@ func (l *lock) take(ctx context.Context) error {
 	if err := l.file.write(l.note); err != nil {
 		return err
 	}
-	m, err := l.store.fence(ctx, l.owner.ID)
+	m, err := l.store.fence(ctx, "", l.owner.ID)
 	if err != nil {
 		return err
 	}
@@ -65,8 +64,9 @@ func (l *lock) take(ctx context.Context) error {
 	return l.file.write(l.note)
 }
 
-// fence names the lock under which commits are taken from now on; empty for none. It is no commit: the serial stays.
-func (s *Store) fence(ctx context.Context, id string) (meta, error) {
+// fence names the lock under which commits are taken from now on; empty for none. It is no commit: the serial stays. Where
+// expected is given and another lock has come in its place since, that one stands.
+func (s *Store) fence(ctx context.Context, expected, id string) (meta, error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return meta{}, err
@@ -75,6 +75,9 @@ func (s *Store) fence(ctx context.Context, id string) (meta, error) {
 	m, err := s.readMeta(ctx, tx)
 	if err != nil {
 		return meta{}, err
+	}
+	if expected != "" && m.lock != expected {
+		return meta{}, fmt.Errorf("another run has taken the lock meanwhile: %w", state.ErrLockLost)
 	}
 	m.lock = id
 	if err := m.write(ctx, tx); err != nil {
@@ -93,8 +96,8 @@ func (s *Store) lockHeld() *lock {
 // ID is the owner's.
 func (l *lock) ID() string { return l.owner.ID }
 
-// BrokenBefore is true until a run that took the lock after it was broken has released it.
-func (l *lock) BrokenBefore() bool { return l.broken }
+// BrokenAt is when Unlock last broke a lock of this state.
+func (l *lock) BrokenAt() time.Time { return l.note.BrokenAt }
 
 // Check looks whether the file is still the one that was locked: Unlock puts another in its place.
 func (l *lock) Check() error {
@@ -131,12 +134,12 @@ func (l *lock) Release() error {
 		return nil
 	}
 	l.released = true
-	l.note.Owner, l.note.Broken = nil, false
+	l.note.Owner = nil
 	return errors.Join(l.file.write(l.note), l.file.close())
 }
 
 // Unlock breaks the lock with this id, whoever holds it. The holder can commit nothing from then on, and sees it before
-// its next request too; what it has sent already may still arrive, so the next to take the lock is told (BrokenBefore).
+// its next request too; what it has sent already may still arrive, so whoever takes the lock is told when that was (BrokenAt).
 func (s *Store) Unlock(ctx context.Context, id string) error {
 	if s.write == nil {
 		return errReadOnly
@@ -154,12 +157,15 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 		return fmt.Errorf("the lock is not %s but %s, of vpsync %s by %s on %s since %s; to break that one: vpsync unlock %s",
 			id, locked.Owner.ID, locked.Owner.Command, locked.Owner.User, locked.Owner.Host, locked.Owner.Since, locked.Owner.ID)
 	}
-	m, err := s.fence(ctx, "")
+	m, err := s.fence(ctx, id, "")
+	if errors.Is(err, state.ErrLockLost) && whoLocks(ctx, s.lockPath()).ID == id {
+		m, err = s.fence(ctx, "", "") // it has named itself in the file and was stopped before it did so in the state
+	}
 	if err != nil {
 		return fmt.Errorf("the lock could not be broken; if process %d on %s was stopped in the middle of a commit, end it (kill -9 %d), which frees the lock: %w",
 			locked.Owner.PID, locked.Owner.Host, locked.Owner.PID, s.failed("be unlocked", err))
 	}
-	if err := replaceNote(s.lockPath(), note{Lineage: m.lineage, Serial: m.serial, Broken: true}); err != nil {
+	if err := replaceNote(s.lockPath(), note{Lineage: m.lineage, Serial: m.serial, BrokenAt: s.options.Now().UTC()}); err != nil {
 		// Windows replaces no file that another process has open.
 		return fmt.Errorf("the lock could not be broken; end process %d on %s, which holds it: %w", locked.Owner.PID, locked.Owner.Host, err)
 	}

@@ -18,10 +18,11 @@ import (
 
 // note is what state.lock says, as one JSON object. It outlives the lock: the serial stays.
 type note struct {
-	Owner   *state.Owner `json:"owner,omitempty"`  // who holds it, or held it and died
-	Lineage string       `json:"lineage"`          // of the state
-	Serial  int64        `json:"serial"`           // of its last commit
-	Broken  bool         `json:"broken,omitempty"` // a lock was broken by hand, and nobody has ended well since
+	Owner   *state.Owner `json:"owner,omitempty"` // who holds it, or held it and died
+	Lineage string       `json:"lineage"`         // of the state
+	Serial  int64        `json:"serial"`          // of its last commit
+	// BrokenAt is when a lock was last broken by hand.
+	BrokenAt time.Time `json:"broken_at,omitzero"`
 }
 
 // The file is one page. Its first byte is a blank that is locked: Windows lets nobody else read a locked byte, so the note
@@ -32,7 +33,13 @@ const (
 	noteEnd   = 4096
 )
 
-func (s *Store) lockPath() string { return strings.TrimSuffix(s.path, ".db") + ".lock" }
+// lockPath is state.lock beside state.db. Beside a state of any other name its whole name tells the two apart.
+func (s *Store) lockPath() string {
+	if filepath.Base(s.path) == "state.db" {
+		return strings.TrimSuffix(s.path, ".db") + ".lock"
+	}
+	return s.path + ".lock"
+}
 
 // readNote reads the file. One that is missing or makes no sense (after a power failure: it is not synced) says nothing:
 // it guards against mistakes, and the state stands without it.

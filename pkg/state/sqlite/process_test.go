@@ -166,7 +166,7 @@ func TestKilledWriter(t *testing.T) {
 	// The lock of the dead one is free, and was not broken.
 	s := openAt(t, path)
 	require.ErrorContains(t, s.Unlock(t.Context(), "writer"), "has ended")
-	require.False(t, statetest.Take(t, s, "next").BrokenBefore())
+	require.Zero(t, statetest.Take(t, s, "next").BrokenAt())
 }
 
 // TestCopiedWhileWriting stops a writer again and again and loads a copy of its files, as a backup program or a power
@@ -242,7 +242,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 	require.ErrorAs(t, err, &locked)
 	require.NoError(t, s.Unlock(t.Context(), "writer"))
 	l := statetest.Take(t, s, "mine")
-	require.True(t, l.BrokenBefore())
+	require.NotZero(t, l.BrokenAt())
 	before := statetest.Load(t, s)
 	w.signal(t, syscall.SIGCONT)
 	_, err = fmt.Fprintln(w.in, "go on")

@@ -17,10 +17,14 @@ func Resource(t *rapid.T) *state.Resource {
 		Account: Account.Name, ID: rapid.String().Draw(t, "id"),
 		Applied: values().Draw(t, "applied"), Observed: values().Draw(t, "observed"),
 		Assumed: texts().Draw(t, "assumed"), Pending: texts().Draw(t, "pending"),
-		Unready:     rapid.Bool().Draw(t, "unready"),
-		Unsupported: rapid.SampledFrom([]spec.OnUnsupported{"", spec.UnsupportedError, spec.UnsupportedForget, spec.UnsupportedIgnore}).Draw(t, "unsupported"),
-		Uses:        rapid.SliceOfN(address(), 1, 3).Draw(t, "uses"),
-		Detail:      rapid.String().Draw(t, "detail"), DetailTrusted: rapid.Bool().Draw(t, "trusted"),
+		Unready: rapid.Bool().Draw(t, "unready"),
+		Policy: state.Policy{
+			Unsupported:    rapid.SampledFrom([]spec.OnUnsupported{"", spec.UnsupportedError, spec.UnsupportedForget, spec.UnsupportedIgnore}).Draw(t, "unsupported"),
+			PreventDestroy: rapid.Bool().Draw(t, "prevent_destroy"),
+			Uses:           rapid.SliceOfN(address(), 1, 3).Draw(t, "uses"),
+			Hidden:         rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "hidden"),
+		},
+		Detail: rapid.String().Draw(t, "detail"), DetailTrusted: rapid.Bool().Draw(t, "trusted"),
 		CreatedAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "created"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
 	}
 	if rapid.Bool().Draw(t, "secret") {

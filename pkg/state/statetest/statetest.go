@@ -64,9 +64,9 @@ var Account = state.Account{Name: "servosphere.eu", Provider: "servosphere", End
 func Server(name string) *state.Resource {
 	return &state.Resource{
 		Address: spec.Address{Kind: "server", Name: name}, Account: Account.Name, ID: "srv_" + name,
-		Applied:     spec.Values{"name": cty.StringVal(name)},
-		Observed:    spec.Values{"name": cty.StringVal(name), "status": cty.StringVal("active")},
-		Unsupported: spec.UnsupportedError, CreatedAt: Start,
+		Applied:  spec.Values{"name": cty.StringVal(name)},
+		Observed: spec.Values{"name": cty.StringVal(name), "status": cty.StringVal("active")},
+		Policy:   state.Policy{Unsupported: spec.UnsupportedError}, CreatedAt: Start,
 	}
 }
 
@@ -137,7 +137,7 @@ func everything(t *testing.T, open func() state.Store) {
 		Observed: spec.Values{"big": cty.MustParseNumberVal("340282366920938463463374607431768211456")},
 		Secrets:  map[string]state.Digest{"root_password": {KeyID: "k1", Place: "somewhere", Sum: "00ff"}},
 		Assumed:  []string{"root_password"}, Pending: []string{"gateway", "attach"}, Unready: true,
-		Unsupported: spec.UnsupportedForget, Uses: []spec.Address{network},
+		Policy: state.Policy{Unsupported: spec.UnsupportedForget, PreventDestroy: true, Uses: []spec.Address{network}},
 		Detail: "2026-01-01T00:00:00Z", DetailAt: Start, DetailTrusted: true, CreatedAt: Start,
 	}
 	deposed := Server("web")

@@ -1,0 +1,94 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// prevent stops a change that would destroy what prevent_destroy protects.
+func (p *planner) prevent(d *decision) {
+	c := d.change
+	verb, remedy := "deleted", fmt.Sprintf("removed {\n  from    = %s\n  destroy = true    # lifts prevent_destroy\n}", d.address)
+	switch {
+	case d.desired != nil:
+		verb, remedy = "replaced", "lifecycle { prevent_destroy = false }"
+	case p.in.Options.Destroy:
+		remedy = "lifecycle { prevent_destroy = false }    # and vpsync apply, which records it"
+	}
+	c.Removes, c.LosesData = "", false
+	p.refuse(d, fmt.Sprintf("%s has prevent_destroy, so %s is not %s", d.address, c.ID, verb), remedy)
+}
+
+// forced says why an object is replaced although none of its attributes takes that, or is empty.
+func (p *planner) forced(d *decision) (Cause, string) {
+	if slices.Contains(p.in.Options.Replace, d.address) {
+		return CauseAsked, "replaced because --replace asks for it"
+	}
+	for _, t := range d.desired.Triggers {
+		on := p.current[t.Address]
+		if on == nil || on == d {
+			continue
+		}
+		p.decide(on)
+		if on.changes(t.Attribute) {
+			return CauseTriggered, fmt.Sprintf("replaced because %s changes, as replace_triggered_by says", triggerName(t))
+		}
+	}
+	return "", ""
+}
+
+func triggerName(t spec.Trigger) string {
+	if t.Attribute == "" {
+		return t.Address.String()
+	}
+	return t.Address.String() + "." + t.Attribute
+}
+
+// changes: an object that exists is updated or replaced, and the attribute, where one is named, with it.
+func (d *decision) changes(attribute string) bool {
+	if d.change == nil || d.change.NeedsHand {
+		return false
+	}
+	replaced := d.change.Action == Replace || d.change.Action == Create && d.recorded != nil
+	switch {
+	case !replaced && d.change.Action != Update:
+		return false
+	case attribute == "":
+		return replaced || len(d.change.Operations) > 0
+	case attribute == "id":
+		return replaced
+	}
+	return slices.ContainsFunc(d.change.Attributes, func(a AttributeChange) bool {
+		return a.Name == attribute && (a.Effect == EffectUpdate || a.Effect == EffectReplace || a.Effect == EffectComputed)
+	})
+}
+
+// createFirst settles which replacements make before they remove: those whose block says so, and whatever they use that is
+// replaced, too. Its old object cannot go before theirs is gone, which goes after their new one is there.
+func (p *planner) createFirst() {
+	var todo []*decision
+	mark := func(d *decision) {
+		c := d.change
+		if c == nil || d.held || c.Action != Replace || c.CreateFirst || c.NeedsHand {
+			return
+		}
+		c.CreateFirst = true
+		todo = append(todo, d)
+	}
+	for _, d := range p.all {
+		if d.desired != nil && d.desired.CreateFirst {
+			mark(d)
+		}
+	}
+	for len(todo) > 0 {
+		d := todo[0]
+		todo = todo[1:]
+		for _, u := range d.desired.Uses {
+			if on := p.current[u]; on != nil {
+				mark(on)
+			}
+		}
+	}
+}
