@@ -50,6 +50,9 @@ type app struct {
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
+	// ran is the command that was called, and stack what it works on, once they are known.
+	ran   *cobra.Command
+	stack *spec.Stack
 	// understood: the command line made sense, so what fails now is the command itself.
 	understood bool
 
@@ -145,7 +148,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 ` + exitCodeHelp(),
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			a.understood = true
+			a.understood, a.ran = true, cmd
 			return a.prepare()
 		},
 	}
@@ -211,7 +214,7 @@ func (a *app) prepare() error {
 
 // outOptions and errOptions are how text is laid out on the two streams.
 func (a *app) outOptions() render.Options {
-	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor}
+	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor, Command: a.command}
 }
 
 // tableOptions never cut a cell where no terminal is too narrow for it: programs read what is piped.
@@ -224,7 +227,7 @@ func (a *app) tableOptions() render.Options {
 }
 
 func (a *app) errOptions() render.Options {
-	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor}
+	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor, Command: a.command}
 }
 
 func (a *app) meta() render.Meta { return render.Meta{Version: versionText(), Sandbox: a.sandbox} }

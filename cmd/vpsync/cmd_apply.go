@@ -95,7 +95,8 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if _, err := w.load(ctx); err != nil { // the key, and a damaged state before anything is sent
+	before, err := w.load(ctx) // the key, too; and a damaged state is seen before anything is sent
+	if err != nil {
 		return err
 	}
 	w.warnOfGrace(grace)
@@ -115,6 +116,16 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	planner := w.planner(options, apply.RefreshAuto)
 	runner := w.runner(planner, command, o.parallelism, grace, view.Event)
 
+	backup := func() error {
+		_, err := w.store.Backup(ctx)
+		return err
+	}
+	if len(before.Intents) > 0 { // settling writes
+		if err := backup(); err != nil {
+			return err
+		}
+		backup = func() error { return nil }
+	}
 	if _, err := runner.Settle(ctx); err != nil {
 		return err
 	}
@@ -145,11 +156,12 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 			}
 		}
 	}
-	if _, err := w.store.Backup(ctx); err != nil {
+	if err := backup(); err != nil {
 		return err
 	}
 	close(a.sending)
 	result, err := runner.Apply(ctx, a.stop, made)
+	a.completeQuestions(result.Questions)
 	if err != nil {
 		if code := result.ExitCode(); code != exitDone {
 			view.Result(result, code)

@@ -36,7 +36,7 @@ func (a *app) importObject(ctx context.Context, vars variableFlags, address, id 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.out, "Imported %s as %s. See what differs with: vpsync plan\n", render.Escape(bound.ID), render.Escape(at.String()))
+		_, err = fmt.Fprintf(a.out, "Imported %s as %s. See what differs with: %s\n", render.Escape(bound.ID), render.Escape(at.String()), a.command("vpsync plan"))
 		return err
 	})
 }

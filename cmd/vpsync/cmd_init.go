@@ -44,7 +44,8 @@ func (a *app) init() error {
 	if err := a.ignore(filepath.Join(a.dir, ".gitignore")); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "\nNext:\n  vpsync plan --sandbox     # what would happen, on an emulated account\n  vpsync apply --sandbox\n")
+	_, err = fmt.Fprintf(a.out, "\nNext:\n  %s     # what would happen, on an emulated account\n  %s\n",
+		a.command("vpsync plan --sandbox"), a.command("vpsync apply --sandbox"))
 	return err
 }
 

@@ -93,6 +93,7 @@ func (a *app) show(err error) {
 	if !errors.As(err, &diags) {
 		diags = spec.Diagnostics{a.describe(err)}
 	}
+	a.completeDiagnostics(diags)
 	if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
 			_, _ = a.out.Write(text)

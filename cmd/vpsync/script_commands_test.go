@@ -397,7 +397,7 @@ func converge(ts *testscript.TestScript, when string) {
 	ts.Fatalf("%s: three applies did not converge", when)
 }
 
-var askedAddress = regexp.MustCompile(`vpsync resolve (\S+) --id`)
+var askedAddress = regexp.MustCompile(`vpsync resolve (?:--sandbox )?(\S+) --id`)
 
 func answerQuestions(ts *testscript.TestScript, when, out string) {
 	asked := askedAddress.FindAllStringSubmatch(out, -1)

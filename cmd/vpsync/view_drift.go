@@ -59,16 +59,16 @@ func writeDrift(w io.Writer, p *plan.Plan, unmanaged bool, o render.Options) boo
 	if b.Len() > 0 {
 		b.WriteByte('\n')
 	}
-	b.WriteString(s.Bold(r.summary()) + "\n")
+	b.WriteString(s.Bold(r.summary(o.CommandLine)) + "\n")
 	_, _ = io.WriteString(w, b.String())
 	return r.found()
 }
 
-func (r driftReport) summary() string {
+func (r driftReport) summary(command func(string) string) string {
 	if !r.found() {
 		s := "No drift: the account is as vpsync left it."
 		if n := len(r.plan.Unmanaged); n > 0 {
-			s += fmt.Sprintf(" %s that nobody declared: vpsync drift --unmanaged", beginning(n))
+			s += fmt.Sprintf(" %s that nobody declared: %s", beginning(n), command("vpsync drift --unmanaged"))
 		}
 		return s
 	}

@@ -40,6 +40,7 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 	if stack == nil {
 		return nil, spec.Request{}, nil, diags
 	}
+	a.stack = stack
 	request := spec.Request{Schemas: map[string]*spec.Schema{}}
 	definitions := map[string]*providers.Definition{}
 	for _, block := range stack.Providers {

@@ -137,3 +137,9 @@ func isPlain(t cty.Type, source string) bool {
 	}
 	return false
 }
+
+// Secret: the stack declares the variable as sensitive.
+func (s *Stack) Secret(variable string) bool {
+	v := s.variables[variable]
+	return v != nil && v.sensitive
+}

@@ -11,16 +11,17 @@ import (
 // page collects the lines of a rendering.
 type page struct {
 	Style
-	b     strings.Builder
-	width int
-	gap   bool // a blank line is due before the next one
+	command func(string) string
+	b       strings.Builder
+	width   int
+	gap     bool // a blank line is due before the next one
 	// Of a plan: whether it is the command destroy's, and the numbers of the questions by resource.
 	destroy bool
 	asks    map[spec.Address]int
 }
 
 func newPage(o Options) *page {
-	return &page{Style: o.style(), width: o.width(), asks: map[spec.Address]int{}}
+	return &page{Style: o.style(), width: o.width(), command: o.CommandLine, asks: map[spec.Address]int{}}
 }
 
 // line writes one line of text that is safe already.
@@ -61,7 +62,7 @@ func (p *page) prose(indent, hang int, text string, paint func(string) string) {
 // paste writes a snippet or a command exactly as it is to be pasted, set apart where it has several lines. A
 // single sentence is wrapped instead.
 func (p *page) paste(indent int, text string) {
-	text = EscapeLines(strings.ReplaceAll(strings.Trim(text, "\n"), "\t", "  "))
+	text = EscapeLines(p.command(strings.ReplaceAll(strings.Trim(text, "\n"), "\t", "  ")))
 	if text == "" {
 		return
 	}

@@ -10,6 +10,15 @@ type Options struct {
 	Color bool
 	// Title replaces the line above a plan's changes.
 	Title string
+	// Command completes a vpsync command to paste by the flags that it needs here; nil leaves it as it is.
+	Command func(string) string
+}
+
+func (o Options) CommandLine(text string) string {
+	if o.Command == nil {
+		return text
+	}
+	return o.Command(text)
 }
 
 func (o Options) width() int {

@@ -83,7 +83,7 @@ func (pg *page) leftovers(p *plan.Plan) {
 			t.Row(l.Address.String(), l.ID, nameOf(l.Observed, l.Applied), day(l.Since))
 		}
 		pg.table(t)
-		pg.more(len(p.Leftovers)-most, "vpsync state leftovers")
+		pg.more(len(p.Leftovers)-most, pg.command("vpsync state leftovers"))
 	}
 	if len(p.SeenGone) > 0 {
 		names := make([]string, len(p.SeenGone))
@@ -138,7 +138,7 @@ func (pg *page) unmanaged(objects []plan.Unmanaged) {
 	}
 	pg.space()
 	pg.prose(0, 2, "Unmanaged, so left alone: "+list(kinds, 0)+".", pg.Dim)
-	pg.line(changeIndent, "%s", pg.Dim("vpsync drift --unmanaged"))
+	pg.line(changeIndent, "%s", pg.Dim(pg.command("vpsync drift --unmanaged")))
 }
 
 func (pg *page) outputs(outputs []plan.OutputChange) {
