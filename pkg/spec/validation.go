@@ -55,6 +55,9 @@ func (x *Session) checkRule(v *variable, rule validation) Diagnostics {
 		return diags
 	}
 	holds, _ = holds.UnmarkDeep()
+	if x.outline && !holds.IsKnown() {
+		return diags
+	}
 	holds, err := convert.Convert(holds, cty.Bool)
 	if err != nil || holds.IsNull() || !holds.IsKnown() {
 		return append(diags, x.stack.problem(rule.condition.Range(), "Not a condition", "A condition is true or false.", ""))
