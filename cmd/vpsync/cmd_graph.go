@@ -73,11 +73,11 @@ func (a *app) graph(ctx context.Context, o graphOptions) error {
 	default:
 		return wrongUsage("--format %s: it is %s", o.format, graphFormats)
 	}
-	make := a.configurationGraph
+	read := a.configurationGraph
 	if o.planned {
-		make = func(vars variableFlags) (*graph.Graph, error) { return a.planGraph(ctx, vars) }
+		read = func(vars variableFlags) (*graph.Graph, error) { return a.planGraph(ctx, vars) }
 	}
-	g, err := make(o.vars)
+	g, err := read(o.vars)
 	if err != nil {
 		return err
 	}

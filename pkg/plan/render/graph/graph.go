@@ -151,7 +151,7 @@ func (g *Graph) Fold() *Graph {
 	of := func(n Node) group { return group{n.Address.Kind, n.Address.Name, n.Deposed != ""} }
 	size := map[group]int{}
 	for _, n := range g.Nodes {
-		size[of(n)] += n.Count
+		size[of(n)]++
 	}
 	folded := &Graph{Planned: g.Planned}
 	place := make([]int, len(g.Nodes))

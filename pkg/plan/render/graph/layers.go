@@ -229,7 +229,8 @@ func (l *layered) connect() {
 			lane := len(l.items)
 			l.items = append(l.items, item{lane: true, deps: []int{i}, depth: d, w: laneWidth})
 			lanes[[2]int{i, d}] = lane
-			l.layers[d] = append(l.layers[d], lane)
+			// To begin with in the middle, so that what hangs below many boxes hangs below the middle of them.
+			l.layers[d] = slices.Insert(l.layers[d], len(l.layers[d])/2, lane)
 			l.link(above, lane)
 			above = lane
 		}
@@ -255,7 +256,7 @@ func (l *layered) narrow() bool {
 			area += width(it) * (it.h + 2*channel)
 		}
 	}
-	limit := 1400
+	limit := 1600
 	for limit*limit < 2*area {
 		limit += 50
 	}

@@ -93,7 +93,7 @@ func mermaidText(s string) string {
 		return i >= 0 && i < len(s) && ('0' <= s[i] && s[i] <= '9' || 'a' <= s[i] && s[i] <= 'z' || 'A' <= s[i] && s[i] <= 'Z')
 	}
 	for i, r := range s {
-		if r >= utf8.RuneSelf || word(i) || strings.ContainsRune(" .,-[]", r) || r == '_' && word(i-1) && word(i+1) {
+		if r >= utf8.RuneSelf || word(i) || strings.ContainsRune(" .,?-[]", r) || r == '_' && word(i-1) && word(i+1) {
 			b.WriteRune(r)
 			continue
 		}

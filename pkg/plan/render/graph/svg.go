@@ -107,7 +107,7 @@ func SVG(g *Graph) []byte {
 	for _, e := range l.lines {
 		color := colors[e.from]
 		fmt.Fprintf(&b, `<path class="line" d="%s" stroke="%s" marker-end="url(#tip%d)"><title>%s uses %s</title></path>`+"\n",
-			curve(e.points), lineColors[color], color, xml(g.Nodes[e.to].id()), xml(g.Nodes[e.from].id()))
+			curve(e.points), lineColors[color], color, escapeXML(g.Nodes[e.to].id()), escapeXML(g.Nodes[e.from].id()))
 	}
 	kinds := g.kinds()
 	for i, n := range g.Nodes {
@@ -136,15 +136,15 @@ func (g *Graph) box(b *strings.Builder, n Node, t texts, r rect, kind int) {
 	if t.mark != "" {
 		tip += ": " + n.mark()
 	}
-	fmt.Fprintf(b, `<g><title>%s</title>`, xml(tip))
+	fmt.Fprintf(b, `<g><title>%s</title>`, escapeXML(tip))
 	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, class, r.x, r.y, r.w, r.h)
 	fmt.Fprintf(b, `<rect class="bar k%d" x="%d" y="%d" width="4" height="%d" rx="2"/>`, kind, r.x+4, r.y+8, r.h-16)
-	fmt.Fprintf(b, `<text class="head k%d" x="%d" y="%d"%s>%s</text>`, kind, r.x+padding, r.y+18, fit(t.kind, headWidth), xml(t.kind))
+	fmt.Fprintf(b, `<text class="head k%d" x="%d" y="%d"%s>%s</text>`, kind, r.x+padding, r.y+18, fit(t.kind, headWidth), escapeXML(t.kind))
 	if t.mark != "" {
 		fmt.Fprintf(b, `<text class="head %s" x="%d" y="%d" text-anchor="end"%s>%s</text>`,
-			mark, r.x+r.w-padding+4, r.y+18, fit(t.mark, headWidth), xml(t.mark))
+			mark, r.x+r.w-padding+4, r.y+18, fit(t.mark, headWidth), escapeXML(t.mark))
 	}
-	fmt.Fprintf(b, `<text class="label" x="%d" y="%d"%s>%s</text></g>`+"\n", r.x+padding, r.y+37, fit(t.label, labelWidth), xml(t.label))
+	fmt.Fprintf(b, `<text class="label" x="%d" y="%d"%s>%s</text></g>`+"\n", r.x+padding, r.y+37, fit(t.label, labelWidth), escapeXML(t.label))
 }
 
 // fit holds text to its width where its letters may come from a font of other widths.
@@ -226,8 +226,8 @@ func toward(from, to point, r int) point {
 	return point{step(from.x, to.x), step(from.y, to.y)}
 }
 
-// xml makes foreign text safe in XML, as text and in attributes. Control characters, which no escape of XML may stand for,
+// escapeXML makes foreign text safe in XML, as text and in attributes. Control characters, which no escape of XML may stand for,
 // are shown by render.Escape.
-func xml(s string) string {
+func escapeXML(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace(render.Escape(s))
 }
