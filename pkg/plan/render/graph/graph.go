@@ -165,7 +165,9 @@ func (g *Graph) Fold() *Graph {
 		}
 		if _, ok := at[k]; !ok {
 			at[k] = len(folded.Nodes)
-			folded.Nodes = append(folded.Nodes, Node{Address: spec.Address{Kind: k.kind, Name: k.name}, Deposed: n.Deposed, Account: n.Account})
+			folded.Nodes = append(folded.Nodes, Node{
+				Address: spec.Address{Kind: k.kind, Name: k.name}, Deposed: n.Deposed, Account: n.Account,
+			})
 		}
 		place[i] = at[k]
 		box := &folded.Nodes[place[i]]

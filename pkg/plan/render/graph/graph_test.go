@@ -24,7 +24,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func golden(t *testing.T, name string, g *Graph) {
 	t.Helper()
 	path := "testdata/" + name + ".txtar"
-	got := &txtar.Archive{Files: []txtar.File{{Name: "dot", Data: DOT(g)}, {Name: "mermaid", Data: Mermaid(g)}, {Name: "svg", Data: SVG(g)}}}
+	got := &txtar.Archive{Files: []txtar.File{
+		{Name: "dot", Data: DOT(g)}, {Name: "mermaid", Data: Mermaid(g)}, {Name: "svg", Data: SVG(g)},
+	}}
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(path, txtar.Format(got), 0o644))
@@ -158,7 +160,8 @@ func TestEmpty(t *testing.T) {
 // hostile are keys that mean something to one of the formats.
 var hostile = []string{
 	``, `"`, `\`, `"]; evil [label="`, `\N`, `\l`, `&lt;`, `&#38;`, `<script>alert(1)</script>`, `]]>`, `-->`, `<!--`, `' onload='x`,
-	`"]:::x`, "`x`", `%%{init: {}}%%`, `#quot;`, `end`, `_`, `__x__`, `**x**`, `[a](b)`, `;`, "a\nb", "a\x00b", "a\u202eb", "\u200b", "﷽", "東京", "🚀🚀",
+	`"]:::x`, "`x`", `%%{init: {}}%%`, `#quot;`, `end`, `_`, `__x__`, `**x**`, `[a](b)`, `;`, "a\nb",
+	"a\x00b", "a\u202eb", "\u200b", "﷽", "東京", "🚀🚀",
 	"\ufffe", "a\xffb", `${x}`, `%{if}`, `0`, `-`, `WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW`,
 }
 
@@ -167,7 +170,8 @@ func hostileGraph() *Graph {
 	for i, key := range hostile {
 		a := spec.Address{Kind: "server", Name: fmt.Sprintf("n%d", i), Key: spec.StringKey(key)}
 		all = append(all, entry{Node{Address: a, Count: 1, Deposed: "d" + key}, []spec.Address{{Kind: "network", Name: "x"}}})
-		all = append(all, entry{Node{Address: a, Count: 1, Mark: Mark{Action: plan.Delete}}, []spec.Address{{Kind: "network", Name: "x"}}})
+		gone := Node{Address: a, Count: 1, Mark: Mark{Action: plan.Delete}}
+		all = append(all, entry{gone, []spec.Address{{Kind: "network", Name: "x"}}})
 	}
 	return &Graph{Nodes: connect(all), Planned: true}
 }

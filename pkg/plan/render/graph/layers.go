@@ -256,7 +256,7 @@ func (l *layered) narrow() bool {
 			area += width(it) * (it.h + 2*channel)
 		}
 	}
-	limit := 1600
+	limit := 1400 // what a screen shows
 	for limit*limit < 2*area {
 		limit += 50
 	}

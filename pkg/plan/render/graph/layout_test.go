@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	anyKind = rapid.SampledFrom([]string{"server", "firewall_rule", "network", "volume", "a_kind_with_a_name_that_is_longer_than_most"})
+	anyKind = rapid.SampledFrom([]string{"server", "firewall_rule", "volume", "a_kind_with_a_name_that_is_longer_than_most"})
 	anyKey  = rapid.OneOf(rapid.SampledFrom(hostile), rapid.String(), rapid.StringMatching(`[A-Za-z0-9_.-]{0,70}`))
 	anyMark = rapid.SampledFrom([]Mark{{}, {}, {Action: plan.Create}, {Action: plan.Replace}, {NeedsHand: true}, {Waits: true}})
 )

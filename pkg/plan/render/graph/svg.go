@@ -90,7 +90,8 @@ func SVG(g *Graph) []byte {
 		l.w, l.h = 300, 90
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">`+"\n", l.w, l.h, l.w, l.h)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">`+"\n",
+		l.w, l.h, l.w, l.h)
 	fmt.Fprintf(&b, "<title>%s, %s</title>\n", render.Plural(len(g.Nodes), "resource"), render.Plural(lines, "reference"))
 	g.style(&b)
 	colors := lineNumbers(l.lines)
@@ -139,12 +140,14 @@ func (g *Graph) box(b *strings.Builder, n Node, t texts, r rect, kind int) {
 	fmt.Fprintf(b, `<g><title>%s</title>`, escapeXML(tip))
 	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, class, r.x, r.y, r.w, r.h)
 	fmt.Fprintf(b, `<rect class="bar k%d" x="%d" y="%d" width="4" height="%d" rx="2"/>`, kind, r.x+4, r.y+8, r.h-16)
-	fmt.Fprintf(b, `<text class="head k%d" x="%d" y="%d"%s>%s</text>`, kind, r.x+padding, r.y+18, fit(t.kind, headWidth), escapeXML(t.kind))
+	fmt.Fprintf(b, `<text class="head k%d" x="%d" y="%d"%s>%s</text>`,
+		kind, r.x+padding, r.y+18, fit(t.kind, headWidth), escapeXML(t.kind))
 	if t.mark != "" {
 		fmt.Fprintf(b, `<text class="head %s" x="%d" y="%d" text-anchor="end"%s>%s</text>`,
 			mark, r.x+r.w-padding+4, r.y+18, fit(t.mark, headWidth), escapeXML(t.mark))
 	}
-	fmt.Fprintf(b, `<text class="label" x="%d" y="%d"%s>%s</text></g>`+"\n", r.x+padding, r.y+37, fit(t.label, labelWidth), escapeXML(t.label))
+	fmt.Fprintf(b, `<text class="label" x="%d" y="%d"%s>%s</text></g>`+"\n",
+		r.x+padding, r.y+37, fit(t.label, labelWidth), escapeXML(t.label))
 }
 
 // fit holds text to its width where its letters may come from a font of other widths.
