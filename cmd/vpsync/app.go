@@ -163,7 +163,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 		title    string
 		commands []*cobra.Command
 	}{
-		{"The main job:", []*cobra.Command{a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
+		{"The main job:", []*cobra.Command{a.initCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
 		{"Objects and questions:", []*cobra.Command{a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
 		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.stateCommand()}},
 		{"About the tool:", []*cobra.Command{a.providersCommand(), a.sandboxCommand(), a.versionCommand()}},

@@ -64,7 +64,7 @@ func told(v cty.Value) string {
 	case v.IsNull():
 		return "is null"
 	case !v.IsWhollyKnown() || !v.Type().IsPrimitiveType() && len(display(v)) > maxShownValue:
-		return "is " + shape(v)
+		return "is " + formOf(v)
 	}
 	text := display(v)
 	if len(text) > maxShownValue {
@@ -73,8 +73,8 @@ func told(v cty.Value) string {
 	return "is " + text
 }
 
-// shape says what a value too large to show is.
-func shape(v cty.Value) string {
+// formOf says what a value too large to show is.
+func formOf(v cty.Value) string {
 	ty := v.Type()
 	switch {
 	case ty.IsObjectType():

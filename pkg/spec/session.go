@@ -19,6 +19,7 @@ import (
 type Session struct {
 	mu        sync.Mutex
 	stack     *Stack
+	outline   bool // what has no value yet is unknown, and no mistake
 	graph     *graph
 	cyclic    map[string]bool // blocks that cannot be worked out, since they need themselves
 	problems  Diagnostics     // of declaring, found once
@@ -60,9 +61,11 @@ type instance struct {
 }
 
 // Session starts from what Evaluate would see.
-func (s *Stack) Session(r Request) *Session {
+func (s *Stack) Session(r Request) *Session { return s.session(r, false) }
+
+func (s *Stack) session(r Request, outline bool) *Session {
 	x := &Session{
-		stack: s, graph: s.graph(), schemas: r.Schemas,
+		stack: s, outline: outline, graph: s.graph(), schemas: r.Schemas,
 		accounts: map[string]string{}, kinds: map[string]*Kind{}, types: map[*Kind]cty.Type{},
 		functions: functions(s.Dir),
 		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, stamps: map[string]int{},
@@ -80,7 +83,7 @@ func (s *Stack) Session(r Request) *Session {
 		}
 	}
 	var diags Diagnostics
-	x.variables, diags = s.variableValues(r.Variables)
+	x.variables, diags = s.variableValues(r.Variables, outline)
 	x.problems = append(x.problems, diags...)
 	x.problems = append(x.problems, x.assignAccounts()...)
 	x.problems = append(x.problems, x.checkReferences()...)
@@ -93,6 +96,11 @@ func (s *Stack) Evaluate(r Request) *Response {
 	x := s.Session(r)
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	return x.all()
+}
+
+func (x *Session) all() *Response {
+	s := x.stack
 	out := &Response{Settings: s.Settings, Diagnostics: slices.Clone(x.problems)}
 	if x.graph.depth > maxChain {
 		return out

@@ -34,8 +34,9 @@ func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
 	return out, diags
 }
 
-// variableValues gives each declared variable its value: the last one given, else its default.
-func (s *Stack) variableValues(given []VariableValue) (map[string]cty.Value, Diagnostics) {
+// variableValues gives each declared variable its value: the last one given, else its default. For an outline one that
+// has neither is unknown.
+func (s *Stack) variableValues(given []VariableValue, outline bool) (map[string]cty.Value, Diagnostics) {
 	var diags Diagnostics
 	last := map[string]VariableValue{}
 	for _, g := range given {
@@ -57,6 +58,9 @@ func (s *Stack) variableValues(given []VariableValue) (map[string]cty.Value, Dia
 	values := make(map[string]cty.Value, len(s.variables))
 	for _, v := range sortedByName(s.variables) {
 		value, problems := s.variableValue(v, last)
+		if _, ok := last[v.name]; outline && !ok && v.value == nil {
+			value, problems = cty.UnknownVal(v.typ), nil
+		}
 		diags = append(diags, problems...)
 		if v.sensitive {
 			value = value.Mark(Sensitive)
