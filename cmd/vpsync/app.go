@@ -53,6 +53,8 @@ type app struct {
 	// ran is the command that was called, and stack what it works on, once they are known.
 	ran   *cobra.Command
 	stack *spec.Stack
+	// lines is where a command writes that prints a JSON object a line, once it has begun to.
+	lines *jsonView
 	// understood: the command line made sense, so what fails now is the command itself.
 	understood bool
 
@@ -129,7 +131,7 @@ func (a *app) finish(err error) int {
 	if errors.As(err, &quiet) && quiet.shown {
 		return code
 	}
-	a.show(err)
+	a.show(err, code)
 	return code
 }
 

@@ -110,6 +110,7 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	}
 	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor)
 	defer view.Close()
+	a.lines, _ = view.(*jsonView)
 	w.waiting = func(class string, until time.Time) {
 		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: class + " rate limit"})
 	}
@@ -137,10 +138,11 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	if made, err = w.checked(made, diags, err); err != nil {
 		return err
 	}
-	if !a.json {
-		if err := a.showPlan(withoutPending(made.Plan)); err != nil {
-			return err
-		}
+	if a.lines != nil {
+		a.lines.Diagnostics(diags)
+		a.lines.Plan(withoutPending(made.Plan), a.meta())
+	} else if err := a.showPlan(withoutPending(made.Plan)); err != nil {
+		return err
 	}
 	if made.Plan.Blocked() {
 		return a.blocked(made.Plan, view)

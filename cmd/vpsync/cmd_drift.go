@@ -41,9 +41,9 @@ func (a *app) drift(ctx context.Context, o driftOptions) (err error) {
 	}
 	var found bool
 	if a.json {
-		found, err = writeDriftJSON(a.out, made.Plan, o.unmanaged, a.meta())
+		found, err = writeDriftJSON(a.out, made.Plan, made.State, o.unmanaged, a.meta())
 	} else {
-		found = writeDrift(a.out, made.Plan, o.unmanaged, a.outOptions())
+		found = writeDrift(a.out, made.Plan, made.State, o.unmanaged, a.outOptions())
 	}
 	if err == nil && found {
 		return exitWith(exitChanges)

@@ -31,14 +31,35 @@ func (a *app) importObject(ctx context.Context, vars variableFlags, address, id 
 	if err != nil {
 		return err
 	}
-	return a.withRunner(ctx, vars, "import", nil, func(r *apply.Runner) error {
+	unseen := ""
+	emit := func(e apply.Event) {
+		if e.Type == apply.EventDone && e.Unseen {
+			unseen = e.Message
+		}
+	}
+	return a.withRunner(ctx, vars, "import", emit, func(r *apply.Runner) error {
 		bound, err := r.Import(ctx, at, id)
 		if err != nil {
 			return err
 		}
+		if unseen != "" {
+			_ = render.Diagnostics(a.errs, spec.Diagnostics{{Severity: spec.SeverityWarning, Summary: "Nothing was checked", Detail: sentenceOf(unseen), Address: at.String()}}, a.errOptions())
+		}
+		if a.json {
+			return a.printJSON(importDocument{FormatVersion: render.FormatVersion, Address: at.String(), ID: bound.ID, Unseen: unseen != "", Assumed: append([]string{}, bound.Assumed...)})
+		}
 		_, err = fmt.Fprintf(a.out, "Imported %s as %s. See what differs with: %s\n", render.Escape(bound.ID), render.Escape(at.String()), a.command("vpsync plan"))
 		return err
 	})
+}
+
+// importDocument is what import --json prints.
+type importDocument struct {
+	FormatVersion string   `json:"format_version"`
+	Address       string   `json:"address"`
+	ID            string   `json:"id"`
+	Unseen        bool     `json:"unseen"`  // the API can neither list nor read such objects: nothing was checked
+	Assumed       []string `json:"assumed"` // attributes that are taken to be as the configuration says
 }
 
 // withRunner runs one thing that writes to the state, under the lock and after a backup.

@@ -88,12 +88,19 @@ func exitCodeOf(err error) int {
 }
 
 // show prints an error with all that is known of it: places, the vendor's words, a remedy.
-func (a *app) show(err error) {
+func (a *app) show(err error, code int) {
 	var diags spec.Diagnostics
 	if !errors.As(err, &diags) {
 		diags = spec.Diagnostics{a.describe(err)}
 	}
 	a.completeDiagnostics(diags)
+	if a.lines != nil {
+		a.lines.Diagnostics(diags)
+		if !a.lines.ended {
+			a.lines.Result(&apply.Result{}, code)
+		}
+		return
+	}
 	if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
 			_, _ = a.out.Write(text)

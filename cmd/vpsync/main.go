@@ -6,15 +6,19 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/term"
 )
 
 func main() {
+	// A reader that goes away (| head) ends its output, not the program: an apply must not die in the middle for that.
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), os.Args[1:], environ(os.Environ()), standardStreams(), signals, hooks{}))
@@ -31,6 +35,24 @@ func environ(list []string) map[string]string {
 	return env
 }
 
+// pipe writes until nobody reads any more, and then swallows the rest.
+type pipe struct {
+	to     io.Writer
+	broken atomic.Bool
+}
+
+func (p *pipe) Write(text []byte) (int, error) {
+	if p.broken.Load() {
+		return len(text), nil
+	}
+	n, err := p.to.Write(text)
+	if brokenPipe(err) {
+		p.broken.Store(true)
+		return len(text), nil
+	}
+	return n, err
+}
+
 // standardStreams are those of the process, with what is known of the terminals behind them.
 func standardStreams() streams {
 	width := func(f *os.File) func() int {
@@ -42,7 +64,7 @@ func standardStreams() streams {
 		}
 	}
 	return streams{
-		in: os.Stdin, out: os.Stdout, errs: os.Stderr,
+		in: os.Stdin, out: &pipe{to: os.Stdout}, errs: &pipe{to: os.Stderr},
 		inTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),

@@ -17,6 +17,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -147,7 +148,10 @@ func result() *apply.Result {
 		Questions: []plan.Question{{Kind: plan.AskPending, Address: &cpu, Summary: "Was alert_rule.cpu created?", Detail: "Its answer was lost.",
 			Remedy: "vpsync resolve alert_rule.cpu --id ID\nvpsync resolve alert_rule.cpu --retry\nvpsync resolve alert_rule.cpu --forget"}},
 		Skipped: []spec.Address{rule()},
-		Residue: &plan.Plan{Changes: []*plan.Change{{Address: rule(), Action: plan.Update, Attributes: []plan.AttributeChange{{Name: "source"}, {Name: "priority"}}}}},
+		Residue: &plan.Plan{Changes: []*plan.Change{
+			{Address: rule(), Action: plan.Update, Attributes: []plan.AttributeChange{{Name: "source"}, {Name: "priority"}}},
+			{Address: spec.Address{Kind: "network", Name: "n"}, Action: plan.Update, Attributes: []plan.AttributeChange{{Name: "gateway"}}},
+		}},
 		Outputs: []*spec.Output{{Name: "ip", Value: cty.StringVal("185.1.1.1")}, {Name: "token", Value: cty.StringVal("hunter2"), Sensitive: true}},
 	}
 }
@@ -160,7 +164,7 @@ func TestResultText(t *testing.T) {
 	require.Contains(t, errs.String(), "Not begun, held back by the above: firewall_rule.http.\n")
 	require.Equal(t, `
 Not converged: a second plan would still want this.
-  ~ firewall_rule.http  (source, priority)
+  ~ network.n  (gateway)
 
 Outputs:
   ip    = "185.1.1.1"
@@ -229,7 +233,7 @@ func TestJSONView(t *testing.T) {
 	require.Equal(t, map[string]any{"reads": 8.0, "writes": 4.0, "total": 12.0}, last["requests"])
 	require.Equal(t, 4.0, last["counts"].(map[string]any)["adopt"])
 	require.Len(t, last["questions"], 1)
-	require.Len(t, last["residue"], 1)
+	require.Len(t, last["residue"], 2)
 	require.Equal(t, []any{"firewall_rule.http"}, last["skipped"])
 }
 
@@ -270,16 +274,20 @@ func driftPlan() *plan.Plan {
 				{Name: "priority", Before: cty.NumberIntVal(100), After: cty.NumberIntVal(50), Cause: plan.CauseBoth},
 				{Name: "name", Before: str("a"), After: str("b"), Cause: plan.CauseConfig},
 			}},
-			{Address: serverA(), ID: "srv_1", Action: plan.Create, Cause: plan.CauseGone},
+			{Address: serverA(), Action: plan.Create, Cause: plan.CauseGone},
 			{Address: spec.Address{Kind: "server", Name: "new"}, Action: plan.Create, Cause: plan.CauseNew},
 		},
 		Unmanaged: []plan.Unmanaged{{Account: "servosphere", Kind: "network", ID: "net_9", Values: spec.Values{"name": str("legacy")}}},
 	}
 }
 
+func driftState() *state.State {
+	return &state.State{Resources: []*state.Resource{{Address: serverA(), ID: "srv_1"}}}
+}
+
 func TestDrift(t *testing.T) {
 	var out bytes.Buffer
-	require.True(t, writeDrift(&out, driftPlan(), true, render.Options{Width: 80}))
+	require.True(t, writeDrift(&out, driftPlan(), driftState(), true, render.Options{Width: 80}))
 	require.Equal(t, `Changed at the provider (vpsync apply changes it back):
   ~ firewall_rule.http (fw_1)
       source: is "0.0.0.0/0\x1b", should be "198.51.100.0/24"
@@ -296,13 +304,13 @@ Drift: 1 changed, 1 gone, 1 unmanaged.
 
 	p := &plan.Plan{Unmanaged: driftPlan().Unmanaged, Changes: driftPlan().Changes[2:]}
 	out.Reset()
-	require.False(t, writeDrift(&out, p, false, render.Options{}))
+	require.False(t, writeDrift(&out, p, &state.State{}, false, render.Options{}))
 	require.Equal(t, "No drift: the account is as vpsync left it. There is 1 object that nobody declared: vpsync drift --unmanaged\n", out.String())
 	out.Reset()
-	require.True(t, writeDrift(&out, p, true, render.Options{}))
+	require.True(t, writeDrift(&out, p, &state.State{}, true, render.Options{}))
 
 	out.Reset()
-	found, err := writeDriftJSON(&out, driftPlan(), false, render.Meta{Version: "1"})
+	found, err := writeDriftJSON(&out, driftPlan(), driftState(), false, render.Meta{Version: "1"})
 	require.NoError(t, err)
 	require.True(t, found)
 	var d driftDocument
@@ -311,5 +319,6 @@ Drift: 1 changed, 1 gone, 1 unmanaged.
 	require.Len(t, d.Changed, 1)
 	require.Len(t, d.Changed[0].Attributes, 2)
 	require.Len(t, d.Gone, 1)
+	require.Equal(t, "srv_1", d.Gone[0].ID)
 	require.Len(t, d.Unmanaged, 1)
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -16,14 +19,28 @@ type driftReport struct {
 	changed   []*plan.Change // with the attributes that drifted
 	gone      []*plan.Change
 	plan      *plan.Plan
-	unmanaged bool // whether unmanaged objects count
+	leftovers []*state.Leftover // all that are known to be there still
+	unmanaged bool              // whether unmanaged objects count
 }
 
-func newDriftReport(p *plan.Plan, unmanaged bool) driftReport {
+func newDriftReport(p *plan.Plan, st *state.State, unmanaged bool) driftReport {
 	r := driftReport{plan: p, unmanaged: unmanaged}
+	for _, l := range st.Leftovers { // those too that a plan would take back
+		if !slices.Contains(p.SeenGone, l) {
+			r.leftovers = append(r.leftovers, l)
+		}
+	}
+	ids := map[spec.Address]string{}
+	for _, record := range st.Resources {
+		if record.Deposed == "" {
+			ids[record.Address] = record.ID
+		}
+	}
 	for _, c := range p.Changes {
 		if c.Cause == plan.CauseGone {
-			r.gone = append(r.gone, c)
+			gone := *c
+			gone.ID = ids[c.Address] // the plan is about the one to come, the report about the one that went
+			r.gone = append(r.gone, &gone)
 			continue
 		}
 		drifted := *c
@@ -46,8 +63,8 @@ func (r driftReport) found() bool {
 }
 
 // writeDrift writes a drift report as text, and says whether it found any.
-func writeDrift(w io.Writer, p *plan.Plan, unmanaged bool, o render.Options) bool {
-	r := newDriftReport(p, unmanaged)
+func writeDrift(w io.Writer, p *plan.Plan, st *state.State, unmanaged bool, o render.Options) bool {
+	r := newDriftReport(p, st, unmanaged)
 	s := render.Style{Color: o.Color}
 	var b strings.Builder
 	r.writeChanged(&b, s)
@@ -55,7 +72,8 @@ func writeDrift(w io.Writer, p *plan.Plan, unmanaged bool, o render.Options) boo
 	if unmanaged {
 		writeUnmanaged(&b, p, o)
 	}
-	writeLeftovers(&b, p, o)
+	r.writeLeftovers(&b, o)
+	r.writePending(&b, s)
 	if b.Len() > 0 {
 		b.WriteByte('\n')
 	}
@@ -158,14 +176,25 @@ func writeUnmanaged(b *strings.Builder, p *plan.Plan, o render.Options) {
 	_ = t.Write(b, o)
 }
 
-func writeLeftovers(b *strings.Builder, p *plan.Plan, o render.Options) {
-	if len(p.Leftovers) == 0 {
+// writePending names the requests of which nobody knows yet what they did: what they are about is no drift, and not as recorded.
+func (r driftReport) writePending(b *strings.Builder, s render.Style) {
+	if len(r.plan.Pending) == 0 {
+		return
+	}
+	driftSection(b, s, "Open: what became of a request is not known yet (vpsync apply settles it, or asks):")
+	for _, p := range r.plan.Pending {
+		fmt.Fprintf(b, "  %s %s  %s\n", s.Yellow("?"), s.Bold(render.Escape(p.Address.String())), s.Dim(render.Escape(p.Operation)))
+	}
+}
+
+func (r driftReport) writeLeftovers(b *strings.Builder, o render.Options) {
+	if len(r.leftovers) == 0 {
 		return
 	}
 	driftSection(b, render.Style{Color: o.Color}, "Left behind, since the API cannot delete them (not drift):")
 	t := render.NewTable()
 	t.Indent = "    "
-	for _, l := range p.Leftovers {
+	for _, l := range r.leftovers {
 		name := objectName(l.Observed["name"])
 		if name == "" {
 			name = objectName(l.Applied["name"])
@@ -192,16 +221,26 @@ type driftDocument struct {
 	Gone          []render.ChangeDocument    `json:"gone"`
 	Unmanaged     []render.UnmanagedDocument `json:"unmanaged"`
 	Leftovers     []render.LeftoverDocument  `json:"leftovers"`
+	Pending       []pendingDocument          `json:"pending"` // requests of which it is not known yet what they did
+}
+
+type pendingDocument struct {
+	Address   string `json:"address"`
+	Operation string `json:"operation"`
+	Run       string `json:"run,omitempty"`
 }
 
 // writeDriftJSON writes a drift report as one document, and says whether it found any drift. Unmanaged objects are
 // always listed; they count where unmanaged is true.
-func writeDriftJSON(w io.Writer, p *plan.Plan, unmanaged bool, m render.Meta) (bool, error) {
-	r := newDriftReport(p, unmanaged)
+func writeDriftJSON(w io.Writer, p *plan.Plan, st *state.State, unmanaged bool, m render.Meta) (bool, error) {
+	r := newDriftReport(p, st, unmanaged)
 	d := driftDocument{
 		FormatVersion: render.FormatVersion, VpsyncVersion: m.Version, Drift: r.found(),
 		Changed: []render.ChangeDocument{}, Gone: []render.ChangeDocument{},
-		Unmanaged: []render.UnmanagedDocument{}, Leftovers: []render.LeftoverDocument{},
+		Unmanaged: []render.UnmanagedDocument{}, Leftovers: []render.LeftoverDocument{}, Pending: []pendingDocument{},
+	}
+	for _, open := range p.Pending {
+		d.Pending = append(d.Pending, pendingDocument{open.Address.String(), open.Operation, open.Run})
 	}
 	for _, c := range r.changed {
 		d.Changed = append(d.Changed, render.NewChangeDocument(c))
@@ -212,7 +251,7 @@ func writeDriftJSON(w io.Writer, p *plan.Plan, unmanaged bool, m render.Meta) (b
 	for _, u := range p.Unmanaged {
 		d.Unmanaged = append(d.Unmanaged, render.NewUnmanagedDocument(u))
 	}
-	for _, l := range p.Leftovers {
+	for _, l := range r.leftovers {
 		d.Leftovers = append(d.Leftovers, render.NewLeftoverDocument(l))
 	}
 	text, err := render.Encode(d)

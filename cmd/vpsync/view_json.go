@@ -7,14 +7,18 @@ import (
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // jsonView writes a JSON object a line: first {"type":"version","format_version":"1.0"}, then an object for each
-// event with the event's type, last one of type "result".
-type jsonView struct{ to io.Writer }
+// event with the event's type: "plan" with the plan that is carried out, "diagnostic" for each message; last one of type "result".
+type jsonView struct {
+	to    io.Writer
+	ended bool // the result is written
+}
 
 func newJSONView(to io.Writer) *jsonView {
 	v := &jsonView{to: to}
@@ -79,6 +83,29 @@ func newErrorLine(err error) *errorLine {
 	return l
 }
 
+// Plan writes what is about to be carried out, as plan --json does.
+func (v *jsonView) Plan(p *plan.Plan, m render.Meta) {
+	document, err := render.JSON(p, m)
+	if err != nil {
+		v.line(map[string]string{"type": "error", "message": err.Error()})
+		return
+	}
+	v.line(struct {
+		Type string          `json:"type"`
+		Plan json.RawMessage `json:"plan"`
+	}{"plan", document})
+}
+
+// Diagnostics writes messages, a line each.
+func (v *jsonView) Diagnostics(all spec.Diagnostics) {
+	for _, d := range all {
+		v.line(struct {
+			Type string `json:"type"`
+			render.DiagnosticDocument
+		}{"diagnostic", d})
+	}
+}
+
 func (v *jsonView) Event(e apply.Event) {
 	l := eventLine{
 		Type: string(e.Type), Time: rfc3339(e.Time), Deposed: e.Deposed, Kind: e.Kind,
@@ -109,6 +136,7 @@ type resultLine struct {
 	Skipped     []string                    `json:"skipped"`
 	Residue     []render.ChangeDocument     `json:"residue"` // what a second plan would still do
 	Outputs     map[string]outputResultLine `json:"outputs"`
+	LeftBehind  []render.LeftoverDocument   `json:"left_behind"` // objects that the run let go of
 }
 
 type requestsLine struct {
@@ -132,7 +160,10 @@ func (v *jsonView) Result(r *apply.Result, exit int) {
 		Type: "result", ExitCode: exit, Counts: render.CountsDocument(r.Counts), Duration: r.Duration.Seconds(),
 		Requests: requestsLine{r.Reads, r.Writes, r.Reads + r.Writes}, Changed: r.Changed, Interrupted: r.Interrupted,
 		Failures: []failureLine{}, Questions: []render.QuestionDocument{}, Skipped: []string{},
-		Residue: []render.ChangeDocument{}, Outputs: map[string]outputResultLine{},
+		Residue: []render.ChangeDocument{}, Outputs: map[string]outputResultLine{}, LeftBehind: []render.LeftoverDocument{},
+	}
+	for _, left := range r.LeftBehind {
+		l.LeftBehind = append(l.LeftBehind, render.NewLeftoverDocument(left))
 	}
 	for _, f := range r.Failures {
 		line := failureLine{Error: newErrorLine(f.Err)}
@@ -158,6 +189,7 @@ func (v *jsonView) Result(r *apply.Result, exit int) {
 		l.Outputs[o.Name] = outputResultLine{raw, sensitive}
 	}
 	v.line(l)
+	v.ended = true
 }
 
 func (v *jsonView) Close() {}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/vpsync/vpsync/pkg/apply"
@@ -23,6 +24,7 @@ func (t resultText) write(r *apply.Result, exit int) {
 	o := render.Options{Width: t.width(), Color: t.color}
 	t.failures(r, o)
 	t.skipped(r)
+	t.leftBehind(r)
 	t.residue(r)
 	t.outputs(r)
 	t.questions(r, o)
@@ -61,7 +63,7 @@ func (t resultText) failures(r *apply.Result, o render.Options) {
 			d.Summary = f.Address.String() + " failed"
 		}
 		if f.Err != nil {
-			d.Detail = f.Err.Error()
+			d.Detail = sentenceOf(withoutAddress(f.Err, f.Address))
 		}
 		fmt.Fprintln(t.errs)
 		_ = render.Diagnostics(t.errs, spec.Diagnostics{d}, o)
@@ -69,9 +71,31 @@ func (t resultText) failures(r *apply.Result, o render.Options) {
 }
 
 func (t resultText) skipped(r *apply.Result) {
-	if len(r.Skipped) > 0 {
+	switch {
+	case len(r.Skipped) == 0:
+	case r.Interrupted:
+		fmt.Fprintf(t.errs, "\nNot carried out, since the run was interrupted: %s.\n", listAddresses(r.Skipped, 8))
+	default:
 		fmt.Fprintf(t.errs, "\nNot begun, held back by the above: %s.\n", listAddresses(r.Skipped, 8))
 	}
+}
+
+// leftBehind names the objects that the run let go of.
+func (t resultText) leftBehind(r *apply.Result) {
+	if len(r.LeftBehind) == 0 {
+		return
+	}
+	fmt.Fprintf(t.out, "\nLeft behind, since the API cannot delete them:\n")
+	table := render.NewTable()
+	table.Indent = "  "
+	for i, l := range r.LeftBehind {
+		if i == 8 {
+			table.Row(fmt.Sprintf("… and %d more", len(r.LeftBehind)-i))
+			break
+		}
+		table.Row(l.Address.String(), l.ID)
+	}
+	_ = table.Write(t.out, render.Options{Width: t.width(), Color: t.color})
 }
 
 // residual are the changes that a second plan would still make, and those that the API did not take although it said so.
@@ -90,7 +114,14 @@ func residual(p *plan.Plan) []*plan.Change {
 
 // residue says what a second plan would still do; it should be nothing.
 func (t resultText) residue(r *apply.Result) {
-	still := residual(r.Residue)
+	told := map[spec.Address]bool{} // failed or skipped: that it is still to be done goes without saying
+	for _, f := range r.Failures {
+		told[f.Address] = true
+	}
+	for _, a := range r.Skipped {
+		told[a] = true
+	}
+	still := slices.DeleteFunc(residual(r.Residue), func(c *plan.Change) bool { return told[c.Address] })
 	if len(still) == 0 {
 		return
 	}

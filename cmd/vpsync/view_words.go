@@ -30,7 +30,7 @@ func removing(e apply.Event) bool {
 // presentTense is what happens now: creating.
 func presentTense(e apply.Event) string {
 	switch {
-	case removing(e) && e.Action == plan.Forget:
+	case removing(e) && (e.LetsGo || e.Action == plan.Forget):
 		return "letting go"
 	case removing(e):
 		return "destroying"
@@ -47,7 +47,7 @@ func presentTense(e apply.Event) string {
 // pastTense is what has happened: created.
 func pastTense(e apply.Event) string {
 	switch {
-	case removing(e) && e.Action == plan.Forget:
+	case removing(e) && (e.LetsGo || e.Action == plan.Forget):
 		return "let go of"
 	case removing(e):
 		return "destroyed"
@@ -113,7 +113,7 @@ func endText(e apply.Event) string {
 	case apply.EventFailed:
 		reason := render.Escape(e.Message)
 		if e.Err != nil {
-			reason = render.Escape(e.Err.Error())
+			reason = render.Escape(withoutAddress(e.Err, e.Address))
 		}
 		return joinWords("failed:", reason)
 	case apply.EventSkipped:
@@ -153,6 +153,11 @@ func paintEnd(s render.Style, e apply.Event, line string) string {
 		return s.Yellow(line)
 	}
 	return line
+}
+
+// withoutAddress is an error without the address that the line begins with already.
+func withoutAddress(err error, a spec.Address) string {
+	return strings.TrimPrefix(err.Error(), a.String()+": ")
 }
 
 // timeLeft is how long a countdown still takes, or nothing.

@@ -84,6 +84,7 @@ type Result struct {
 	Reads       int
 	Writes      int
 	Outputs     []*spec.Output
+	LeftBehind  []*state.Leftover // objects that this run let go of because the API cannot delete them
 
 	unverified bool // the goal state was not observed
 	broken     bool // the run ended with an error of its own
@@ -111,6 +112,8 @@ type Event struct {
 	Kind      string
 	Action    plan.Action
 	Phase     plan.Phase
+	Unseen    bool // an import of what the API cannot show
+	LetsGo    bool // the removing half leaves its object behind
 	Operation string
 	ID        string
 	Status    string        // the object's, while waiting

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -47,6 +48,8 @@ func (e *ending) walked(w *walk) {
 			continue
 		}
 		switch {
+		case asked(w.failures[i]):
+			// The question says it all.
 		case w.failures[i] != nil:
 			e.result.Failures = append(e.result.Failures, Failure{Address: ch.Address, Err: w.failures[i]})
 		case w.left[i] > 0:
@@ -57,6 +60,12 @@ func (e *ending) walked(w *walk) {
 			count(&e.result.Counts, ch.Action)
 		}
 	}
+}
+
+// asked: what became of a request is a question to the operator.
+func asked(err error) bool {
+	var unsettled *UnsettledError
+	return errors.As(err, &unsettled) && unsettled.Question
 }
 
 func count(c *plan.Counts, action plan.Action) {
@@ -86,6 +95,8 @@ func (e *ending) close(ctx context.Context, err error) error {
 	res.Changed, _ = r.lastEffect()
 	res.broken = err != nil || r.dead() != nil
 	res.Questions = e.questions()
+	res.LeftBehind = r.left
+	slices.SortFunc(res.LeftBehind, func(a, b *state.Leftover) int { return a.Address.Compare(b.Address) })
 	slices.SortStableFunc(res.Failures, func(a, b Failure) int { return a.Address.Compare(b.Address) })
 	slices.SortFunc(res.Skipped, spec.Address.Compare)
 	res.Skipped = slices.Compact(res.Skipped)

@@ -30,7 +30,7 @@ type teller struct {
 
 func (r *run) tell(ch *plan.Change, phase plan.Phase) *teller {
 	return &teller{run: r, started: r.clock.Now(), base: Event{
-		Address: ch.Address, Deposed: ch.Deposed, Kind: ch.Kind, Action: ch.Action, Phase: phase, ID: ch.ID,
+		Address: ch.Address, Deposed: ch.Deposed, Kind: ch.Kind, Action: ch.Action, Phase: phase, ID: ch.ID, LetsGo: ch.Forgets,
 	}}
 }
 

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -31,7 +32,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	}
 	desired := desiredOf(e.config, a)
 	if desired == nil {
-		return nil, refuse(fmt.Sprintf("%s %q {\n  # …\n}", a.Kind, a.Name), "the configuration has no such resource; write its block first")
+		return nil, r.noBlock(e.config, a, id)
 	}
 	if id == "" {
 		return nil, refuse("", "the id is empty")
@@ -85,8 +86,34 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	if !known {
 		message = fmt.Sprintf("bound unseen: the API can neither list nor read objects of kind %s, so the id and every attribute are taken on trust", a.Kind)
 	}
-	x.emit(Event{Type: EventDone, Address: a, Kind: a.Kind, ID: id, Action: plan.Adopt, Message: message})
+	x.emit(Event{Type: EventDone, Address: a, Kind: a.Kind, ID: id, Action: plan.Adopt, Message: message, Unseen: !known})
 	return record, nil
+}
+
+// noBlock says why an address cannot be imported to that the configuration does not have.
+func (r *Runner) noBlock(config *spec.Response, a spec.Address, id string) error {
+	e := &ImportError{Address: a, ID: id, Problem: "the configuration has no such resource; write its block first", Remedy: fmt.Sprintf("%s %q {\n  # …\n}", a.Kind, a.Name)}
+	for _, other := range config.Resources {
+		if other.Address.Kind == a.Kind && other.Address.Name == a.Name {
+			e.Problem = fmt.Sprintf("the block %s.%s has no such instance", a.Kind, a.Name)
+			e.Remedy = fmt.Sprintf("vpsync import %s %s", shellWord(other.Address.String()), shellWord(id))
+			return e
+		}
+	}
+	var kinds []string
+	for _, c := range r.Accounts {
+		for name := range c.Definition().Schema.Kinds {
+			kinds = append(kinds, name)
+		}
+	}
+	if !slices.Contains(kinds, a.Kind) {
+		e.Problem, e.Remedy = fmt.Sprintf("no account offers a kind %q", a.Kind), ""
+		slices.Sort(kinds)
+		if near := spec.Nearest(a.Kind, kinds); near != "" {
+			e.Problem += fmt.Sprintf("; did you mean %s.%s?", near, a.Name)
+		}
+	}
+	return e
 }
 
 // wantKnown is want without the values that are not known yet: they are compared once they are.

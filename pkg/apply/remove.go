@@ -47,14 +47,21 @@ func (r *run) letGoOf(ctx context.Context, ch *plan.Change, record *state.Resour
 		return err
 	}
 	writes := []state.Write{state.RemoveResource{Address: record.Address, Deposed: record.Deposed}, r.letGo(ch, record.ID)}
-	if ch.Forgets {
-		writes = append(writes, state.PutLeftover{Leftover: &state.Leftover{
-			ID: record.ID, Kind: record.Address.Kind, Account: record.Account, Address: record.Address,
-			Applied: record.Applied, Observed: record.Observed, Secrets: record.Secrets, Assumed: record.Assumed,
-			Since: r.clock.Now(), Run: r.Options.Run.ID,
-		}})
+	if !ch.Forgets {
+		return r.commitAltered(ctx, writes...)
 	}
-	return r.commitAltered(ctx, writes...)
+	left := &state.Leftover{
+		ID: record.ID, Kind: record.Address.Kind, Account: record.Account, Address: record.Address,
+		Applied: record.Applied, Observed: record.Observed, Secrets: record.Secrets, Assumed: record.Assumed,
+		Since: r.clock.Now(), Run: r.Options.Run.ID,
+	}
+	if err := r.commitAltered(ctx, append(writes, state.PutLeftover{Leftover: left})...); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = append(r.left, left)
+	return nil
 }
 
 // old is the record that the removing half of a change is about. Where the making half came first, it is deposed by now.

@@ -30,7 +30,8 @@ type run struct {
 
 	mu      sync.Mutex
 	fatal   error // why nothing may be sent or written any more
-	sent    bool  // a request left that may have had an effect, or the state was changed in place of one
+	left    []*state.Leftover
+	sent    bool // a request left that may have had an effect, or the state was changed in place of one
 	wrote   time.Time
 	flying  map[string]bool // intents in the hands of a step
 	patient time.Time       // no intent is older than this: another run's lock was broken then, and its holder may have sent until then

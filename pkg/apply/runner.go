@@ -295,7 +295,9 @@ func (r *run) step(ctx context.Context, w *walk, s plan.Step) error {
 		if first {
 			r.completed()
 		}
-		tell.emit(EventFailed, func(e *Event) { e.Err = err })
+		if !asked(err) {
+			tell.emit(EventFailed, func(e *Event) { e.Err = err })
+		}
 		return err
 	}
 	w.mu.Lock()

@@ -371,7 +371,7 @@ func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *s
 			return nil, false, &UnsettledError{Address: in.Address, Operation: in.Operation, Reason: f.reason, Question: true, Err: cause}
 		}
 	}
-	q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was not carried out; it is sent again" })
+	q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was not carried out" })
 	return nil, false, nil
 }
 

@@ -15,10 +15,32 @@ func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (c
 	ctx, diags := x.context(x.refs(e), each)
 	v, problems := e.Value(ctx)
 	diags = append(diags, x.tell(problems, e, ctx)...)
-	if diags.HasErrors() {
-		v = lost
+	if diags.HasErrors() || !v.IsWhollyKnown() && needsLost(ctx) {
+		v = lost // some expressions that are unknown as a whole forget why
 	}
 	return v, diags
+}
+
+// needsLost: something that the expression names could not be worked out.
+func needsLost(ctx *hcl.EvalContext) bool {
+	for _, group := range ctx.Variables {
+		if !group.Type().IsObjectType() {
+			if !group.IsKnown() && isLost(group) {
+				return true
+			}
+			continue
+		}
+		bare, _ := group.Unmark()
+		if !bare.IsKnown() || bare.IsNull() {
+			continue
+		}
+		for it := bare.ElementIterator(); it.Next(); {
+			if _, v := it.Element(); !v.IsKnown() && isLost(v) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // refs is what an expression names, worked out once.

@@ -24,6 +24,7 @@ type Stack struct {
 	// Settings are what the stack says about vpsync itself.
 	Settings Settings
 
+	unparsed   bool   // a file could not be read as a whole, so that what it says is not known
 	settingsAt *Range // of the vpsync block, or nil
 	sources    sources
 	variables  map[string]*variable
@@ -86,10 +87,12 @@ func Load(dir string) (*Stack, Diagnostics) {
 		s.sources[name] = src
 		if refused := Guard(src, name); len(refused) > 0 {
 			diags = append(diags, refused...)
+			s.unparsed = true
 			continue
 		}
 		file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 		diags = append(diags, s.sources.fromHCL(problems)...)
+		s.unparsed = s.unparsed || problems.HasErrors()
 		if file == nil {
 			continue
 		}

@@ -101,6 +101,9 @@ func (s *Stack) Evaluate(r Request) *Response {
 
 func (x *Session) all() *Response {
 	s := x.stack
+	if s.unparsed { // what else there is to say would follow from that
+		return &Response{Settings: s.Settings}
+	}
 	out := &Response{Settings: s.Settings, Diagnostics: slices.Clone(x.problems)}
 	if x.graph.depth > maxChain {
 		return out

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -96,10 +97,14 @@ func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.V
 	if v.defaults != nil && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
+	if value.IsNull() && !v.nullable && ok && v.value != nil {
+		delete(last, v.name) // null means nothing given: the default
+		return s.variableValue(v, last)
+	}
 	converted, err := convert.Convert(value, v.typ)
 	if err != nil {
 		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Wrong type",
-			Detail: fmt.Sprintf("var.%s is a %s: %s.", v.name, v.typ.FriendlyName(), err), Range: at})}
+			Detail: fmt.Sprintf("var.%s is a %s, and %s.", v.name, v.typ.FriendlyName(), v.mismatch(value, err)), Range: at})}
 	}
 	if converted.IsNull() && !v.nullable {
 		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Variable is null", Detail: fmt.Sprintf("var.%s is declared with nullable = false.", v.name), Range: at})}
@@ -126,9 +131,33 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
 			return value, nil
 		}
 	}
+	if !g.File && v.typ.IsPrimitiveType() && plainWord.MatchString(strings.TrimSpace(g.Source)) {
+		shown := fmt.Sprintf("%q", strings.TrimSpace(g.Source))
+		if v.sensitive {
+			shown = "what was given"
+		}
+		return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Wrong type", Range: g.Range,
+			Detail: fmt.Sprintf("%s: var.%s is a %s, and %s is none.", g.Origin, v.name, v.typ.FriendlyName(), shown)}
+	}
 	return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Value cannot be read", Range: g.Range,
 		Detail: fmt.Sprintf("%s gives var.%s a value that is no constant HCL expression (%s).", g.Origin, v.name, problems[0].Summary),
 		Remedy: `'["a", "b"]' is a list, '{ a = 1 }' a map, '"text"' a string`}
+}
+
+// plainWord is what nobody meant as an expression.
+var plainWord = regexp.MustCompile(`^[\pL\pN_.-]*$`)
+
+// mismatch says why a value does not fit, without the value where it is secret.
+func (v *variable) mismatch(value cty.Value, err error) string {
+	switch given := value.Type(); {
+	case !given.IsPrimitiveType() && v.typ.IsPrimitiveType(), given.IsPrimitiveType() && !v.typ.IsPrimitiveType():
+		return "a " + given.FriendlyName() + " was given"
+	case given.IsPrimitiveType() && !v.sensitive && !value.IsNull():
+		return display(value) + " is none"
+	case given.IsPrimitiveType():
+		return "what was given is none"
+	}
+	return "what was given does not fit: " + err.Error()
 }
 
 func isPlain(t cty.Type, source string) bool {
