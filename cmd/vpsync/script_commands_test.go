@@ -37,6 +37,9 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"kill-each-point": cmdKillEachPoint,
 		"serve":           cmdServe,
 		"seed":            cmdSeed,
+
+		"carriage-returns": cmdCarriageReturns,
+		"mode":             cmdMode,
 	}
 }
 
@@ -107,6 +110,27 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s holds no %q", args[2], args[0])
 	}
 	ts.Check(os.WriteFile(file, []byte(strings.ReplaceAll(before, args[0], args[1])), 0o644))
+}
+
+// cmdCarriageReturns copies a file with the line ends of Windows.
+func cmdCarriageReturns(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: carriage-returns FROM TO")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+// cmdMode insists on a file's mode.
+func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: mode FILE MODE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := info.Mode().String(); got != args[1] {
+		ts.Fatalf("%s has the mode %s, not %s", args[0], got, args[1])
+	}
 }
 
 // cmdJSON compares the value at a dotted path of the JSON printed last.

@@ -72,12 +72,12 @@ func Load(dir string) (*Stack, Diagnostics) {
 	defer root.Close()
 	total := 0
 	for _, name := range names {
-		src, err := readLimited(root, name, maxFileBytes+1)
+		src, err := readLimited(root, name, MaxFileBytes+1)
 		if err != nil {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "File cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
 			continue
 		}
-		src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+		src = bytes.TrimPrefix(src, byteOrderMark)
 		if total += len(src); total > maxStackBytes {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The *.hcl files of %s hold more than %d bytes.", dir, maxStackBytes)})
 			break
