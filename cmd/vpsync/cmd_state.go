@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -95,7 +97,18 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 	return nil
 }
 
-// edit changes the state under its lock, after a backup.
+// actionMove is the history's word for a resource that got another address: its row lies at the new one, and holds both.
+const actionMove = "move"
+
+// byHand is the cause, in the history, of what an operator did to the state without a request.
+const byHand = "by_hand"
+
+// edited is the row of such an edit in the history.
+func (a *app) edited(action string, at spec.Address, id string) state.Change {
+	return state.Change{Run: a.runID, Address: at, Action: action, ObjectID: id, Cause: byHand, At: time.Now().UTC()}
+}
+
+// edit changes the state under its lock, after a backup. It is a run of the history.
 func (a *app) edit(ctx context.Context, command string, change func(*state.State) ([]state.Write, error)) (err error) {
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
 	if err != nil {
@@ -118,7 +131,9 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 	if _, err := store.Backup(ctx); err != nil {
 		return err
 	}
-	return store.Commit(ctx, writes...)
+	run := a.newRun(command, time.Now())
+	run.Ended = run.Started
+	return store.Commit(ctx, append(writes, state.PutRun{Run: run})...)
 }
 
 func (a *app) stateRemove(ctx context.Context, addresses []string) error {
@@ -134,7 +149,8 @@ func (a *app) stateRemove(ctx context.Context, addresses []string) error {
 				return nil, err
 			}
 			for _, r := range found {
-				writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed})
+				writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed},
+					state.AddChanges{Changes: []state.Change{a.edited(string(plan.Forget), r.Address, r.ID)}})
 				fmt.Fprintf(a.out, "%s is forgotten. %s stays at the provider, unmanaged.\n", render.Escape(at.String()), render.Escape(r.ID))
 			}
 		}
@@ -152,7 +168,8 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 		return err
 	}
 	return a.edit(ctx, "state mv", func(st *state.State) ([]state.Write, error) {
-		if _, err := recorded(st, source); err != nil {
+		found, err := recorded(st, source)
+		if err != nil {
 			return nil, err
 		}
 		if source.Kind != target.Kind {
@@ -169,7 +186,18 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 			}
 		}
 		fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
-		return []state.Write{state.MoveResource{From: source, To: target}}, nil
+		writes := []state.Write{state.MoveResource{From: source, To: target}}
+		for _, r := range found {
+			row := a.edited(actionMove, target, r.ID)
+			if row.Before, err = json.Marshal(source); err != nil {
+				return nil, err
+			}
+			if row.After, err = json.Marshal(target); err != nil {
+				return nil, err
+			}
+			writes = append(writes, state.AddChanges{Changes: []state.Change{row}})
+		}
+		return writes, nil
 	})
 }
 
@@ -247,7 +275,8 @@ func (a *app) dismiss(ctx context.Context, ids []string) error {
 			for _, l := range st.Leftovers {
 				if l.ID == id {
 					found = true
-					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID})
+					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID},
+						state.AddChanges{Changes: []state.Change{a.edited("dismiss", l.Address, l.ID)}})
 					fmt.Fprintf(a.out, "%s %s is off the list. If it still exists, it is unmanaged now.\n", render.Noun(l.Kind), render.Escape(id))
 				}
 			}

@@ -40,6 +40,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
+		"pick":             cmdPick,
 	}
 }
 
@@ -138,7 +139,23 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: json PATH WANT")
 	}
-	path, count := args[0], false
+	got := jsonAt(ts, args[0])
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// cmdPick sets a variable to the value at a dotted path of the JSON printed last.
+func cmdPick(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: pick VAR PATH")
+	}
+	ts.Setenv(args[0], jsonAt(ts, args[1]))
+}
+
+// jsonAt is the value at a dotted path of the JSON printed last, as text.
+func jsonAt(ts *testscript.TestScript, where string) string {
+	path, count := where, false
 	if inner, ok := strings.CutPrefix(path, "len("); ok {
 		path, count = strings.TrimSuffix(inner, ")"), true
 	}
@@ -151,11 +168,11 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(v) {
-				ts.Fatalf("%s: no element %s in a list of %d", args[0], step, len(v))
+				ts.Fatalf("%s: no element %s in a list of %d", where, step, len(v))
 			}
 			value = v[i]
 		default:
-			ts.Fatalf("%s: %s is not in %v", args[0], step, value)
+			ts.Fatalf("%s: %s is not in %v", where, step, value)
 		}
 	}
 	got := fmt.Sprint(value)
@@ -163,9 +180,7 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 		list, _ := value.([]any)
 		got = strconv.Itoa(len(list))
 	}
-	if (got == args[1]) == neg {
-		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
-	}
+	return got
 }
 
 // sandboxObject is an object as `vpsync sandbox list --json` prints it.
