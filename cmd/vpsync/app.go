@@ -156,6 +156,10 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set)")
 	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
+	_ = root.MarkPersistentFlagDirname("chdir")
+	_ = root.MarkPersistentFlagFilename("state", "db")
+	completingFlag(root, "log-level", these("debug", "info", "warn", "error"))
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, group := range []struct {
 		title    string
 		commands []*cobra.Command
@@ -171,6 +175,8 @@ carries it out so that a crash loses nothing and buys nothing twice.
 			root.AddCommand(c)
 		}
 	}
+	root.SetHelpCommandGroupID("About the tool:")
+	root.SetCompletionCommandGroupID("About the tool:")
 	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
 	root.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

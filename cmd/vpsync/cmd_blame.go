@@ -18,13 +18,13 @@ import (
 )
 
 func (a *app) blameCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.completing(&cobra.Command{
 		Use: "blame ADDRESS", Short: "Show which run set each attribute of a resource, and why", Args: cobra.ExactArgs(1),
 		Long: `Shows for each attribute of a recorded resource its value, and the run that set it last: when, by whom, from which
 commit, and what for. What the provider gave by itself came with the object. A resource that was moved keeps its past.`,
 		Example: "  vpsync blame server.db\n  vpsync blame 'firewall_rule.ssh[\"db-1\"]' --json",
 		RunE:    func(c *cobra.Command, args []string) error { return a.blame(c.Context(), args[0]) },
-	}
+	}, false, a.recordedAddresses())
 }
 
 // blameDocument says of each attribute of a resource where it comes from, for programs.

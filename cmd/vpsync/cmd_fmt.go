@@ -39,6 +39,9 @@ With --check nothing is written, and the exit code is 1 when a file is not forma
 	c.Flags().BoolVar(&o.check, "check", false, "write nothing; exit with 1 when a file is not formatted")
 	c.Flags().BoolVar(&o.diff, "diff", false, "print a unified diff instead of the names of files")
 	c.Flags().BoolVar(&o.recursive, "recursive", false, "folders with all that is in them, but for hidden ones")
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return []cobra.Completion{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
+	}
 	return c
 }
 

@@ -38,7 +38,7 @@ changed, and why. It sends nothing. The commit is the one of the git work tree t
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", limit, "show the newest `N` runs; 0 is all")
-	return c
+	return a.completing(c, false, a.runIDs())
 }
 
 // runDocument is a run for programs.

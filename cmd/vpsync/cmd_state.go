@@ -21,15 +21,20 @@ func (a *app) stateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "state", Short: "Look at the state, and correct it"}
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the recorded addresses", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return a.stateList(c.Context()) }},
-		&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource", Args: cobra.ExactArgs(1),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateShow(c.Context(), args[0]) }},
-		&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay", Args: cobra.MinimumNArgs(1),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }},
-		&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }},
+			Example: "  vpsync state list",
+			RunE:    func(c *cobra.Command, _ []string) error { return a.stateList(c.Context()) }},
+		a.completing(&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource", Args: cobra.ExactArgs(1),
+			Example: "  vpsync state show 'server.web[\"a\"]'",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateShow(c.Context(), args[0]) }}, false, a.recordedAddresses()),
+		a.completing(&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay", Args: cobra.MinimumNArgs(1),
+			Example: "  vpsync state rm server.web 'server.db[0]'",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }}, true, a.recordedAddresses()),
+		a.completing(&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
+			Example: "  vpsync state mv server.db server.database",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }}, false, a.recordedAddresses(), a.declaredAddresses()),
 		&cobra.Command{Use: "verify", Short: "Check the state against its invariants", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
+			Example: "  vpsync state verify",
+			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
 		a.leftoversCommand(),
 	)
 	return c
@@ -238,6 +243,7 @@ func (a *app) leftoversCommand() *cobra.Command {
 			return a.leftovers(c.Context())
 		}}
 	c.Flags().StringArrayVar(&dismiss, "dismiss", nil, "take the object with this `id` off the list")
+	completingFlag(c, "dismiss", a.leftoverIDs())
 	return c
 }
 
