@@ -123,15 +123,16 @@ func (s *Stack) labels(b *hclsyntax.Block, want ...string) (Diagnostics, bool) {
 }
 
 // only refuses what a block may not hold.
-func (s *Stack) only(b *hclsyntax.Block, allowed ...string) Diagnostics {
+func (s *Stack) only(b *hclsyntax.Block, may Block) Diagnostics {
 	var diags Diagnostics
+	allowed, blocks := may.holds()
 	for _, a := range inOrder(b.Body.Attributes) {
 		if !slices.Contains(allowed, a.Name) {
 			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A %s block has no argument %q.%s", b.Type, a.Name, didYouMean(a.Name, allowed)), ""))
 		}
 	}
 	for _, inner := range b.Body.Blocks {
-		if !slices.Contains(allowed, inner.Type+"{}") {
+		if !slices.Contains(blocks, inner.Type) {
 			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A %s block holds no %s block.", b.Type, inner.Type), ""))
 		}
 	}
@@ -151,7 +152,7 @@ func (s *Stack) settingsBlock(b *hclsyntax.Block) Diagnostics {
 	if !ok {
 		return diags
 	}
-	diags = append(diags, s.only(b, "allow")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["allow"], &s.Settings.Allow)...)
 	if s.Settings.Allow < 0 {
 		diags = append(diags, s.problem(b.Body.Attributes["allow"].Range(), "Not a count", "allow is how many destructive changes may pass without being asked for: 0 or more.", ""))
@@ -178,7 +179,7 @@ func (s *Stack) providerBlock(b *hclsyntax.Block) Diagnostics {
 			delete(b.Body.Attributes, a.Name)
 		}
 	}
-	diags = append(diags, s.only(b, "alias", "token_env", "definition")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["alias"], &p.Alias)...)
 	diags = append(diags, s.constant(b.Body.Attributes["token_env"], &p.TokenEnv)...)
 	diags = append(diags, s.constant(b.Body.Attributes["definition"], &p.Definition)...)
@@ -216,7 +217,7 @@ func (s *Stack) variableBlock(b *hclsyntax.Block) Diagnostics {
 			}
 		}
 	}
-	diags = append(diags, s.only(b, "type", "default", "sensitive", "nullable", "description", "validation{}")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	if a := b.Body.Attributes["type"]; a != nil {
 		typ, defaults, problems := typeexpr.TypeConstraintWithDefaults(a.Expr)
 		diags = append(diags, s.sources.fromHCL(problems)...)
@@ -260,7 +261,7 @@ func (s *Stack) outputBlock(b *hclsyntax.Block) Diagnostics {
 		return diags
 	}
 	o := &output{name: b.Labels[0], rng: *rangeOf(b.DefRange())}
-	diags = append(diags, s.only(b, "value", "sensitive", "description")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["sensitive"], &o.sensitive)...)
 	var description string
 	diags = append(diags, s.constant(b.Body.Attributes["description"], &description)...)
@@ -356,8 +357,8 @@ func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 			problems := s.constant(a, &v)
 			diags = append(diags, problems...)
 			r.unsupported = OnUnsupported(v)
-			if !problems.HasErrors() && !slices.Contains([]OnUnsupported{UnsupportedError, UnsupportedForget, UnsupportedIgnore}, r.unsupported) {
-				diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_unsupported is "error", "forget" or "ignore", not %q.%s`, v, didYouMean(v, []string{"error", "forget", "ignore"})), `on_unsupported = "forget"`))
+			if !problems.HasErrors() && !slices.Contains(lifecycle.Arguments[0].Values, v) {
+				diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_unsupported is "error", "forget" or "ignore", not %q.%s`, v, didYouMean(v, lifecycle.Arguments[0].Values)), `on_unsupported = "forget"`))
 			}
 		}
 	}

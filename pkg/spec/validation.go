@@ -14,7 +14,7 @@ type validation struct {
 }
 
 func (s *Stack) validationBlock(b *hclsyntax.Block) (validation, Diagnostics) {
-	diags := s.only(b, "condition", "error_message")
+	diags := s.only(b, within(within(Blocks(), "variable").Blocks, b.Type))
 	condition, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
 	if condition == nil || message == nil {
 		return validation{}, append(diags, s.problem(b.TypeRange, "Incomplete validation", "A validation has a condition, and the error_message to show where it is false.",
