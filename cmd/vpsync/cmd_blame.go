@@ -101,7 +101,9 @@ func newBlame(ctx context.Context, store *sqlite.Store, r *state.Resource) (*bla
 	for _, run := range runs {
 		byID[run.ID] = run
 	}
-	doc := &blameDocument{FormatVersion: render.FormatVersion, Address: r.Address, Account: r.Account, ID: r.ID, Attributes: []blamedAttribute{}}
+	doc := &blameDocument{
+		FormatVersion: render.FormatVersion, Address: r.Address, Account: r.Account, ID: r.ID, Attributes: []blamedAttribute{},
+	}
 	origins := originsOf(past)
 	add := func(b blamedAttribute) {
 		c, ok := origins[b.Name]
@@ -164,7 +166,7 @@ func originsOf(past []state.Change) map[string]state.Change {
 		case c.Attribute != "":
 			origins[c.Attribute] = c
 		case c.Action == actionMove, c.Action == string(plan.Update):
-		case c.Action == string(plan.Delete), c.Action == string(plan.Forget), c.Action == "dismiss":
+		case c.Action == string(plan.Delete), c.Action == string(plan.Forget), c.Action == actionDismiss:
 			clear(origins)
 		default:
 			clear(origins)

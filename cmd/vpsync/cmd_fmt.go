@@ -86,7 +86,7 @@ func (a *app) fmt(ctx context.Context, o fmtOptions, args []string) error {
 			loose++
 			if !o.check {
 				if err := replaceFile(path, after); err != nil {
-					diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "File cannot be written", Detail: sentenceOf(err.Error())})
+					diags = append(diags, fileProblem("File cannot be written", err.Error()))
 					continue
 				}
 				entry.Written = true
@@ -172,7 +172,7 @@ func hclFiles(args []string, recursive bool) ([]string, spec.Diagnostics) {
 	var files []string
 	var diags spec.Diagnostics
 	refuse := func(format string, words ...any) {
-		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "File cannot be formatted", Detail: sentenceOf(fmt.Sprintf(format, words...))})
+		diags = append(diags, fileProblem("File cannot be formatted", fmt.Sprintf(format, words...)))
 	}
 	for _, arg := range args {
 		info, err := os.Stat(arg)
@@ -197,14 +197,20 @@ func hclFiles(args []string, recursive bool) ([]string, spec.Diagnostics) {
 	return slices.Compact(files), diags
 }
 
+// fileProblem is a message about a file that has no line to point at.
+func fileProblem(summary, detail string) spec.Diagnostic {
+	return spec.Diagnostic{Severity: spec.SeverityError, Summary: summary, Detail: sentenceOf(detail)}
+}
+
 // hclFilesIn are those of a folder, without what is hidden. Links are left out: what they lead to is formatted where it lies.
 func hclFilesIn(dir string, recursive bool) ([]string, error) {
 	var files []string
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	root := filepath.Clean(dir) + string(filepath.Separator) // so that a folder which is named by a link is gone into
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case path == dir:
+		case path == root:
 		case e.IsDir():
 			if !recursive || strings.HasPrefix(e.Name(), ".") {
 				return fs.SkipDir
@@ -226,7 +232,7 @@ func formatFile(path string) (before, after []byte, diags spec.Diagnostics) {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return nil, nil, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "File cannot be read", Detail: sentenceOf(err.Error())}}
+		return nil, nil, spec.Diagnostics{fileProblem("File cannot be read", err.Error())}
 	}
 	after, diags = spec.FormatSource(before, filepath.ToSlash(path))
 	return before, after, diags

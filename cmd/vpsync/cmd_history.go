@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -59,13 +60,14 @@ type runDocument struct {
 
 // results are exit codes in a word or two.
 var results = map[int]string{
-	exitDone: "done", exitFailed: "failed", exitIncomplete: "incomplete", exitNeedsAnswer: "needs an answer", exitInterrupted: "interrupted",
+	exitDone: "done", exitFailed: "failed", exitIncomplete: "incomplete", exitNeedsAnswer: "needs an answer",
+	exitInterrupted: "interrupted",
 }
 
 func newRunDocument(r state.Run, changes []state.Change) runDocument {
 	d := runDocument{
-		ID: r.ID, Command: r.Command, Actor: r.Actor, Host: r.Host, Commit: r.Commit, Started: r.Started, Result: "not ended",
-		Requests: r.Requests, Counts: countActions(changes),
+		ID: r.ID, Command: r.Command, Actor: r.Actor, Host: r.Host, Commit: r.Commit, Started: r.Started,
+		Result: "not ended", Requests: r.Requests, Counts: countActions(changes),
 	}
 	if !r.Ended.IsZero() {
 		d.Ended, d.ExitCode, d.Seconds = &r.Ended, &r.ExitCode, r.Ended.Sub(r.Started).Seconds()
@@ -85,9 +87,9 @@ func (d runDocument) took() string {
 // actionsPast are the actions of the history in the order in which they are counted. A word that is not among them counts last,
 // as it is.
 var actionsPast = []struct{ action, past string }{
-	{string(plan.Create), "added"}, {string(plan.Update), "changed"}, {string(plan.Replace), "replaced"}, {string(plan.Delete), "destroyed"},
-	{string(plan.Adopt), "adopted"}, {string(plan.Forget), "forgotten"}, {"import", "imported"}, {actionMove, "moved"}, {"record", "recorded"},
-	{"dismiss", "dismissed"},
+	{string(plan.Create), "added"}, {string(plan.Update), "changed"}, {string(plan.Replace), "replaced"},
+	{string(plan.Delete), "destroyed"}, {string(plan.Adopt), "adopted"}, {string(plan.Forget), "forgotten"},
+	{"import", "imported"}, {actionMove, "moved"}, {apply.ActionRecord, "recorded"}, {actionDismiss, "dismissed"},
 }
 
 // countActions counts resources by what happened to them.
@@ -205,7 +207,8 @@ func secretNow(st *state.State) func(state.Change) bool {
 
 func newChangeDocument(c state.Change, secret bool) changeDocument {
 	d := changeDocument{
-		Address: c.Address, Action: c.Action, ObjectID: c.ObjectID, Attribute: c.Attribute, Before: c.Before, After: c.After, Cause: c.Cause, At: c.At,
+		Address: c.Address, Action: c.Action, ObjectID: c.ObjectID, Attribute: c.Attribute,
+		Before: c.Before, After: c.After, Cause: c.Cause, At: c.At,
 		Sensitive: secret || string(c.Before) == hiddenText || string(c.After) == hiddenText,
 	}
 	if d.Sensitive {
@@ -214,7 +217,7 @@ func newChangeDocument(c state.Change, secret bool) changeDocument {
 	return d
 }
 
-// findRun finds a run by its id or by the start of it. One that settled requests may have changes and no entry.
+// findRun finds a run by its id or by the start of it.
 func findRun(runs []state.Run, id string) (state.Run, error) {
 	var found []state.Run
 	for _, r := range runs {
@@ -229,9 +232,11 @@ func findRun(runs []state.Run, id string) (state.Run, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return state.Run{}, &remedyError{summary: "No such run", detail: fmt.Sprintf("The history has no run %q.", id), remedy: "vpsync history --limit 0"}
+		return state.Run{}, &remedyError{summary: "No such run", detail: fmt.Sprintf("The history has no run %q.", id),
+			remedy: "vpsync history --limit 0"}
 	}
-	return state.Run{}, &remedyError{summary: "Which run?", detail: fmt.Sprintf("%s begin with %q.", render.Plural(len(found), "run"), id), remedy: "vpsync history " + found[0].ID}
+	return state.Run{}, &remedyError{summary: "Which run?", detail: fmt.Sprintf("%s begin with %q.", render.Plural(len(found), "run"), id),
+		remedy: "vpsync history " + found[0].ID}
 }
 
 func (a *app) historyOf(ctx context.Context, id string) error {

@@ -31,7 +31,8 @@ func (a *app) stateCommand() *cobra.Command {
 			RunE:    func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }}, true, a.recordedAddresses()),
 		a.completing(&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
 			Example: "  vpsync state mv server.db server.database",
-			RunE:    func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }}, false, a.recordedAddresses(), a.declaredAddresses()),
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }},
+			false, a.recordedAddresses(), a.declaredAddresses()),
 		&cobra.Command{Use: "verify", Short: "Check the state against its invariants", Args: cobra.NoArgs,
 			Example: "  vpsync state verify",
 			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
@@ -102,8 +103,12 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 	return nil
 }
 
-// actionMove is the history's word for a resource that got another address: its row lies at the new one, and holds both.
-const actionMove = "move"
+// Words of the history for what no plan does: a resource got another address (its row lies at the new one, and holds both), and a
+// leftover was taken off the list.
+const (
+	actionMove    = "move"
+	actionDismiss = "dismiss"
+)
 
 // byHand is the cause, in the history, of what an operator did to the state without a request.
 const byHand = "by_hand"
@@ -282,7 +287,7 @@ func (a *app) dismiss(ctx context.Context, ids []string) error {
 				if l.ID == id {
 					found = true
 					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID},
-						state.AddChanges{Changes: []state.Change{a.edited("dismiss", l.Address, l.ID)}})
+						state.AddChanges{Changes: []state.Change{a.edited(actionDismiss, l.Address, l.ID)}})
 					fmt.Fprintf(a.out, "%s %s is off the list. If it still exists, it is unmanaged now.\n", render.Noun(l.Kind), render.Escape(id))
 				}
 			}

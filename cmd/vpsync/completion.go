@@ -147,8 +147,9 @@ func (a *app) openAddresses() offer {
 	return a.fromState(func(st *state.State, _ []string) []word {
 		var out []word
 		for _, in := range st.Intents {
-			if w := (word{in.Address.String(), in.Operation + " since " + render.Time(in.Opened)}); !slices.ContainsFunc(out, func(o word) bool { return o.text == w.text }) {
-				out = append(out, w)
+			at := in.Address.String()
+			if !slices.ContainsFunc(out, func(o word) bool { return o.text == at }) {
+				out = append(out, word{at, in.Operation + " since " + render.Time(in.Opened)})
 			}
 		}
 		return out
@@ -307,8 +308,8 @@ func (a *app) requestNames(o *sandboxOptions) offer {
 	})
 }
 
-// objectIDs offers the objects of the sandbox that are of the kind of the first argument, an address or a kind. A sandbox that does not
-// exist is not made for it.
+// objectIDs offers the objects of the sandbox that are of the kind of the first argument, an address or a kind. A sandbox that
+// does not exist is not made for it.
 func (a *app) objectIDs(o *sandboxOptions) offer {
 	return func(_ context.Context, args []string) (out []word) {
 		if _, err := os.Stat(filepath.Join(a.dir, ".vpsync", "sandbox", "accounts")); err != nil {

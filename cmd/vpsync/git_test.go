@@ -16,10 +16,13 @@ func TestGitCommit(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a branch":              {map[string]string{".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": one + "\n"}, one},
-		"packed":                {map[string]string{".git/HEAD": "ref: refs/heads/a/b\n", ".git/packed-refs": "# pack-refs with: peeled\n" + two + " refs/heads/a\n" + one + " refs/heads/a/b\n^" + two + "\n"}, one},
-		"detached":              {map[string]string{".git/HEAD": two + "\n"}, two},
-		"a linked work tree":    {map[string]string{".git": "gitdir: main/.git/worktrees/x\n", "main/.git/worktrees/x/HEAD": "ref: refs/heads/x\n", "main/.git/worktrees/x/commondir": "../..\n", "main/.git/refs/heads/x": one + "\n"}, one},
+		"a branch": {map[string]string{".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": one + "\n"}, one},
+		"packed": {map[string]string{".git/HEAD": "ref: refs/heads/a/b\n",
+			".git/packed-refs": "# pack-refs with: peeled\n" + two + " refs/heads/a\n" + one + " refs/heads/a/b\n^" + two + "\n"}, one},
+		"detached": {map[string]string{".git/HEAD": two + "\n"}, two},
+		"a linked work tree": {map[string]string{".git": "gitdir: main/.git/worktrees/x\n",
+			"main/.git/worktrees/x/HEAD":      "ref: refs/heads/x\n",
+			"main/.git/worktrees/x/commondir": "../..\n", "main/.git/refs/heads/x": one + "\n"}, one},
 		"no commit yet":         {map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, ""},
 		"reftables":             {map[string]string{".git/HEAD": "ref: refs/heads/.invalid\n"}, ""},
 		"a way out":             {map[string]string{".git/HEAD": "ref: refs/../../secret\n", "secret": one + "\n"}, ""},

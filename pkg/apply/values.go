@@ -274,7 +274,9 @@ const ActionRecord = "record"
 func (r *run) recordHistory(p *plan.Plan) []state.Change {
 	var rows []state.Change
 	for _, record := range p.Records {
-		i := slices.IndexFunc(p.Changes, func(c *plan.Change) bool { return c.Address == record.Address && c.Deposed == record.Deposed })
+		i := slices.IndexFunc(p.Changes, func(c *plan.Change) bool {
+			return c.Address == record.Address && c.Deposed == record.Deposed
+		})
 		if i < 0 {
 			continue
 		}
@@ -293,7 +295,10 @@ func (r *run) recordHistory(p *plan.Plan) []state.Change {
 
 // settledHistory is the rows of a request that was found to be carried out: the object, and each attribute that was asked for.
 func (r *run) settledHistory(in *state.Intent, id string) []state.Change {
-	row := state.Change{Run: r.Options.Run.ID, Address: in.Address, Action: in.Action, ObjectID: id, Cause: string(plan.CauseResumed), At: r.clock.Now()}
+	row := state.Change{
+		Run: r.Options.Run.ID, Address: in.Address, Action: in.Action, ObjectID: id,
+		Cause: string(plan.CauseResumed), At: r.clock.Now(),
+	}
 	rows := []state.Change{row}
 	var before state.Resource
 	if old := r.ledger.resource(in.Address, in.Deposed); old != nil && in.Operation != spec.OpCreate {

@@ -36,7 +36,7 @@ func FormatSource(src []byte, file string) ([]byte, Diagnostics) {
 	}
 	if !sameWords(text, out, file) || !bytes.Equal(hclwrite.Format(out), out) {
 		return nil, Diagnostics{{Severity: SeverityError, Summary: "File cannot be formatted",
-			Detail: fmt.Sprintf("Another layout of %s would mean something else, which is a mistake of vpsync's or of its HCL library. The file is fine as it is.", file),
+			Detail: fmt.Sprintf("Another layout of %s would mean something else, which is a mistake of vpsync's. The file is fine as it is.", file),
 			Range:  &Range{File: file, Start: Pos{Line: 1, Column: 1}, End: Pos{Line: 1, Column: 1}}}}
 	}
 	if marked {
