@@ -191,16 +191,16 @@ type changeDocument struct {
 // hiddenText is what the history keeps of a secret.
 const hiddenText = `"` + render.SensitiveValue + `"`
 
-// secretNow says which attributes are secrets by now: what was recorded of them before is not shown either.
+// secretNow says which attributes are secrets by now: what was recorded of them before is not shown either, at whatever address
+// the object was.
 func secretNow(st *state.State) func(state.Change) bool {
-	secrets := map[spec.Address]map[string]state.Digest{}
+	type object struct{ kind, id string }
+	secrets := map[object]map[string]state.Digest{}
 	for _, r := range st.Resources {
-		if r.Deposed == "" && len(r.Secrets) > 0 {
-			secrets[r.Address] = r.Secrets
-		}
+		secrets[object{r.Address.Kind, r.ID}] = r.Secrets
 	}
 	return func(c state.Change) bool {
-		_, secret := secrets[c.Address][c.Attribute]
+		_, secret := secrets[object{c.Address.Kind, c.ObjectID}][c.Attribute]
 		return secret
 	}
 }
