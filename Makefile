@@ -55,6 +55,15 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	  done; \
 	done
 
+.PHONY: docs
+docs: ## docs/cli.md, out of the program's own help
+	$(GO) run ./cmd/vpsync man --markdown > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
+
+.PHONY: man
+man: build ## manual pages in dist/man
+	$(BIN) man dist/man
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist

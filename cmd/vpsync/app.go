@@ -161,14 +161,18 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set)")
 	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
+	_ = root.MarkPersistentFlagDirname("chdir")
+	_ = root.MarkPersistentFlagFilename("state", "db")
+	completingFlag(root, "log-level", these("debug", "info", "warn", "error"))
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, group := range []struct {
 		title    string
 		commands []*cobra.Command
 	}{
-		{"The main job:", []*cobra.Command{a.initCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
+		{"The main job:", []*cobra.Command{a.initCommand(), a.fmtCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
 		{"Objects and questions:", []*cobra.Command{a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
-		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.stateCommand()}},
-		{"About the tool:", []*cobra.Command{a.providersCommand(), a.sandboxCommand(), a.versionCommand()}},
+		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.historyCommand(), a.blameCommand(), a.stateCommand()}},
+		{"About the tool:", []*cobra.Command{a.providersCommand(), a.schemaCommand(), a.sandboxCommand(), a.versionCommand(), a.manCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {
@@ -176,6 +180,8 @@ carries it out so that a crash loses nothing and buys nothing twice.
 			root.AddCommand(c)
 		}
 	}
+	root.SetHelpCommandGroupID("About the tool:")
+	root.SetCompletionCommandGroupID("About the tool:")
 	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
 	root.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -23,7 +23,7 @@ func (a *app) importCommand() *cobra.Command {
 		},
 	}
 	vars.register(c)
-	return c
+	return a.completing(c, false, a.declaredAddresses(), a.unmanagedIDs())
 }
 
 func (a *app) importObject(ctx context.Context, vars variableFlags, address, id string) error {

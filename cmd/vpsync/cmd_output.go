@@ -66,7 +66,7 @@ func (a *app) outputCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&raw, "raw", false, "print the bare text of one output")
-	return c
+	return a.completing(c, false, a.outputNames())
 }
 
 // noOutput says whether the output is unknown, sensitive, or not applied yet.

@@ -54,6 +54,7 @@ Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC
 	o.register(c)
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
 	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
+	completingFlag(c, "refresh", these("auto", "full", "false"))
 	return c
 }
 

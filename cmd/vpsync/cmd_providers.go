@@ -16,9 +16,12 @@ import (
 func (a *app) providersCommand() *cobra.Command {
 	c := &cobra.Command{Use: "providers", Short: "What each API offers, and what it cannot do"}
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the providers", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return a.listProviders() }},
-		&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible", Args: cobra.ExactArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }},
+		&cobra.Command{Use: "list", Short: "List the providers", Args: cobra.NoArgs,
+			Example: "  vpsync providers list",
+			RunE:    func(*cobra.Command, []string) error { return a.listProviders() }},
+		a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible", Args: cobra.ExactArgs(1),
+			Example: "  vpsync providers show servosphere",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }}, false, these(embeddedNames()...)),
 	)
 	return c
 }

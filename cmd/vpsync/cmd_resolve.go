@@ -34,7 +34,7 @@ provider's own pages, and answer with one of:
 	c.Flags().StringVar(&o.id, "id", "", "the object's `id`")
 	c.Flags().BoolVar(&o.retry, "retry", false, "it was not carried out: send it again")
 	c.Flags().BoolVar(&o.forget, "forget", false, "drop the matter")
-	return c
+	return a.completing(c, false, a.openAddresses())
 }
 
 func (a *app) resolve(ctx context.Context, o resolveOptions, address string) error {

@@ -38,19 +38,24 @@ it and change it directly, as somebody at the provider would.`}
 	flags := c.PersistentFlags()
 	flags.StringVar(&o.account, "account", "", "the account, where the stack has several")
 	flags.StringVar(&o.provider, "provider", "", "the provider, where the folder holds no stack (default servosphere)")
+	completingFlag(c, "account", a.accountNames())
+	completingFlag(c, "provider", these(embeddedNames()...))
 	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
 		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults", Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error { return a.sandboxReset(o) }},
-		&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist", Args: cobra.MaximumNArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxList(o, args) }},
-		&cobra.Command{Use: "create KIND ATTR=VALUE...", Short: "Make an object", Args: cobra.MinimumNArgs(1),
+			Example: "  vpsync sandbox reset",
+			RunE:    func(*cobra.Command, []string) error { return a.sandboxReset(o) }},
+		a.completing(&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist", Args: cobra.MaximumNArgs(1),
+			Example: "  vpsync sandbox list\n  vpsync sandbox list server --json",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxList(o, args) }}, false, a.kindNames(&o)),
+		a.completing(&cobra.Command{Use: "create KIND ATTR=VALUE...", Short: "Make an object", Args: cobra.MinimumNArgs(1),
 			Example: "  vpsync sandbox create network name=legacy cidr=10.9.0.0/24",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxCreate(o, args[0], args[1:]) }},
-		&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object", Args: cobra.MinimumNArgs(3),
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxCreate(o, args[0], args[1:]) }}, true, a.kindNames(&o), a.assignmentNames(&o)),
+		a.completing(&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object", Args: cobra.MinimumNArgs(3),
 			Example: "  vpsync sandbox set firewall_rule fw_1000000001 source=0.0.0.0/0",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxSet(o, args[0], args[1], args[2:]) }},
-		&cobra.Command{Use: "delete KIND ID", Short: "Delete an object", Args: cobra.ExactArgs(2),
-			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxDelete(o, args[0], args[1]) }},
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxSet(o, args[0], args[1], args[2:]) }}, true, a.kindNames(&o), a.objectIDs(&o), a.assignmentNames(&o)),
+		a.completing(&cobra.Command{Use: "delete KIND ID", Short: "Delete an object", Args: cobra.ExactArgs(2),
+			Example: "  vpsync sandbox delete server srv_1000000001",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxDelete(o, args[0], args[1]) }}, false, a.kindNames(&o), a.objectIDs(&o)),
 	)
 	return c
 }
@@ -258,6 +263,7 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
 	var clearIt bool
 	c := &cobra.Command{Use: "log", Short: "Show every request that arrived", Args: cobra.NoArgs,
+		Example: "  vpsync sandbox log\n  vpsync sandbox log --clear",
 		RunE: func(*cobra.Command, []string) error {
 			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 				if clearIt {
@@ -295,6 +301,28 @@ func (a *app) writeLog(s *sandbox.Sandbox) error {
 	return nil
 }
 
+// faultWords say what each fault does.
+var faultWords = []struct {
+	kind sandbox.FaultKind
+	does string
+}{
+	{sandbox.FaultStatus, "answers --status, does nothing"},
+	{sandbox.FaultCloseBefore, "closes the connection, does nothing"},
+	{sandbox.FaultCloseAfter, "does the work, closes without an answer"},
+	{sandbox.FaultHang, "does nothing and does not answer"},
+	{sandbox.FaultTruncate, "does the work, answers half"},
+	{sandbox.FaultHTML, "answers 200 and a page of HTML, does nothing"},
+	{sandbox.FaultLag, "lists show the account as it was --for ago"},
+}
+
+func faultHelp() string {
+	var b strings.Builder
+	for _, f := range faultWords {
+		fmt.Fprintf(&b, "  %-14s  %s\n", f.kind, f.does)
+	}
+	return b.String()
+}
+
 func (a *app) sandboxFaultCommand(o *sandboxOptions) *cobra.Command {
 	var f sandbox.Fault
 	var clearThem bool
@@ -303,14 +331,7 @@ func (a *app) sandboxFaultCommand(o *sandboxOptions) *cobra.Command {
 		Long: `Arms a fault: the next request that fits goes wrong. REQUEST is a method and a path such as "POST /servers" or
 "DELETE /servers/{id}"; WHAT is one of
 
-  status          answers --status, does nothing
-  close-before    closes the connection, does nothing
-  close-after     does the work, closes without an answer
-  hang            does nothing and does not answer
-  truncate        does the work, answers half
-  html            answers 200 and a page of HTML, does nothing
-  lag             lists show the account as it was --for ago
-
+` + faultHelp() + `
 Without arguments it lists what is armed.`,
 		Example: "  vpsync sandbox fault 'POST /servers' close-after\n  vpsync sandbox fault 'GET /servers' status --status 503 --times 3\n  vpsync sandbox fault --clear",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -323,7 +344,7 @@ Without arguments it lists what is armed.`,
 	c.Flags().StringVar(&f.Body, "body", "", "the body of the fault status (default: the vendor's error)")
 	c.Flags().DurationVar(&f.For, "for", 0, "how long the faults hang and lag last; hang without it never ends")
 	c.Flags().BoolVar(&clearThem, "clear", false, "disarm all")
-	return c
+	return a.completing(c, false, a.requestNames(o), faultNames())
 }
 
 func (a *app) fault(s *sandbox.Sandbox, f sandbox.Fault, clearThem bool, args []string) error {

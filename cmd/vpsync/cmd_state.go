@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -19,15 +21,21 @@ func (a *app) stateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "state", Short: "Look at the state, and correct it"}
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the recorded addresses", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return a.stateList(c.Context()) }},
-		&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource", Args: cobra.ExactArgs(1),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateShow(c.Context(), args[0]) }},
-		&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay", Args: cobra.MinimumNArgs(1),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }},
-		&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
-			RunE: func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }},
+			Example: "  vpsync state list",
+			RunE:    func(c *cobra.Command, _ []string) error { return a.stateList(c.Context()) }},
+		a.completing(&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource", Args: cobra.ExactArgs(1),
+			Example: "  vpsync state show 'server.web[\"a\"]'",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateShow(c.Context(), args[0]) }}, false, a.recordedAddresses()),
+		a.completing(&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay", Args: cobra.MinimumNArgs(1),
+			Example: "  vpsync state rm server.web 'server.db[0]'",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }}, true, a.recordedAddresses()),
+		a.completing(&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
+			Example: "  vpsync state mv server.db server.database",
+			RunE:    func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }},
+			false, a.recordedAddresses(), a.declaredAddresses()),
 		&cobra.Command{Use: "verify", Short: "Check the state against its invariants", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
+			Example: "  vpsync state verify",
+			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
 		a.leftoversCommand(),
 	)
 	return c
@@ -95,7 +103,22 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 	return nil
 }
 
-// edit changes the state under its lock, after a backup.
+// Words of the history for what no plan does: a resource got another address (its row lies at the new one, and holds both), and a
+// leftover was taken off the list.
+const (
+	actionMove    = "move"
+	actionDismiss = "dismiss"
+)
+
+// byHand is the cause, in the history, of what an operator did to the state without a request.
+const byHand = "by_hand"
+
+// edited is the row of such an edit in the history.
+func (a *app) edited(action string, at spec.Address, id string) state.Change {
+	return state.Change{Run: a.runID, Address: at, Action: action, ObjectID: id, Cause: byHand, At: time.Now().UTC()}
+}
+
+// edit changes the state under its lock, after a backup. It is a run of the history.
 func (a *app) edit(ctx context.Context, command string, change func(*state.State) ([]state.Write, error)) (err error) {
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
 	if err != nil {
@@ -118,7 +141,9 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 	if _, err := store.Backup(ctx); err != nil {
 		return err
 	}
-	return store.Commit(ctx, writes...)
+	run := a.newRun(command, time.Now())
+	run.Ended = run.Started
+	return store.Commit(ctx, append(writes, state.PutRun{Run: run})...)
 }
 
 func (a *app) stateRemove(ctx context.Context, addresses []string) error {
@@ -134,7 +159,8 @@ func (a *app) stateRemove(ctx context.Context, addresses []string) error {
 				return nil, err
 			}
 			for _, r := range found {
-				writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed})
+				writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed},
+					state.AddChanges{Changes: []state.Change{a.edited(string(plan.Forget), r.Address, r.ID)}})
 				fmt.Fprintf(a.out, "%s is forgotten. %s stays at the provider, unmanaged.\n", render.Escape(at.String()), render.Escape(r.ID))
 			}
 		}
@@ -152,7 +178,8 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 		return err
 	}
 	return a.edit(ctx, "state mv", func(st *state.State) ([]state.Write, error) {
-		if _, err := recorded(st, source); err != nil {
+		found, err := recorded(st, source)
+		if err != nil {
 			return nil, err
 		}
 		if source.Kind != target.Kind {
@@ -169,7 +196,18 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 			}
 		}
 		fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
-		return []state.Write{state.MoveResource{From: source, To: target}}, nil
+		writes := []state.Write{state.MoveResource{From: source, To: target}}
+		for _, r := range found {
+			row := a.edited(actionMove, target, r.ID)
+			if row.Before, err = json.Marshal(source); err != nil {
+				return nil, err
+			}
+			if row.After, err = json.Marshal(target); err != nil {
+				return nil, err
+			}
+			writes = append(writes, state.AddChanges{Changes: []state.Change{row}})
+		}
+		return writes, nil
 	})
 }
 
@@ -210,6 +248,7 @@ func (a *app) leftoversCommand() *cobra.Command {
 			return a.leftovers(c.Context())
 		}}
 	c.Flags().StringArrayVar(&dismiss, "dismiss", nil, "take the object with this `id` off the list")
+	completingFlag(c, "dismiss", a.leftoverIDs())
 	return c
 }
 
@@ -247,7 +286,8 @@ func (a *app) dismiss(ctx context.Context, ids []string) error {
 			for _, l := range st.Leftovers {
 				if l.ID == id {
 					found = true
-					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID})
+					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID},
+						state.AddChanges{Changes: []state.Change{a.edited(actionDismiss, l.Address, l.ID)}})
 					fmt.Fprintf(a.out, "%s %s is off the list. If it still exists, it is unmanaged now.\n", render.Noun(l.Kind), render.Escape(id))
 				}
 			}

@@ -11,14 +11,14 @@ import (
 )
 
 func (a *app) unlockCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.completing(&cobra.Command{
 		Use: "unlock ID", Short: "Break the lock of a run that hangs", Args: cobra.ExactArgs(1),
 		Long: `Breaks the lock with this id, which the message of a locked state names. A run that died needs none of this: the
 operating system frees its lock. A holder that still lives sends nothing more once it notices, and the next run
 waits until what it had sent has arrived.`,
 		Example: "  vpsync unlock 3f1c0a9be4d27c55",
 		RunE:    func(c *cobra.Command, args []string) error { return a.unlock(c.Context(), args[0]) },
-	}
+	}, false, a.lockIDs())
 }
 
 func (a *app) unlock(ctx context.Context, id string) (err error) {

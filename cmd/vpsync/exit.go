@@ -24,10 +24,12 @@ const (
 	exitInterrupted = 130
 )
 
-var exitCodes = []struct {
+type exitMeaning struct {
 	code    int
 	meaning string
-}{
+}
+
+var exitCodes = []exitMeaning{
 	{exitDone, "done; nothing to do"},
 	{exitFailed, "failed, and nothing was changed"},
 	{exitChanges, "changes or drift present (plan --detailed-exitcode, drift)"},
@@ -35,6 +37,20 @@ var exitCodes = []struct {
 	{exitLocked, "locked by another run"},
 	{exitNeedsAnswer, "needs an answer from the operator"},
 	{exitInterrupted, "interrupted before anything was changed"},
+}
+
+// commandExits are the codes of commands that end with more than 0 and 1, for the manual.
+var commandExits = map[string][]int{
+	"fmt":             {exitDone, exitFailed, exitIncomplete},
+	"plan":            {exitDone, exitFailed, exitChanges, exitNeedsAnswer, exitInterrupted},
+	"apply":           {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
+	"destroy":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
+	"drift":           {exitDone, exitFailed, exitChanges, exitInterrupted},
+	"import":          {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
+	"resolve":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
+	"state rm":        {exitDone, exitFailed, exitIncomplete, exitLocked},
+	"state mv":        {exitDone, exitFailed, exitIncomplete, exitLocked},
+	"state leftovers": {exitDone, exitFailed, exitIncomplete, exitLocked},
 }
 
 func exitCodeHelp() string {

@@ -37,6 +37,10 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"kill-each-point": cmdKillEachPoint,
 		"serve":           cmdServe,
 		"seed":            cmdSeed,
+
+		"carriage-returns": cmdCarriageReturns,
+		"mode":             cmdMode,
+		"pick":             cmdPick,
 	}
 }
 
@@ -109,12 +113,49 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(file, []byte(strings.ReplaceAll(before, args[0], args[1])), 0o644))
 }
 
+// cmdCarriageReturns copies a file with the line ends of Windows.
+func cmdCarriageReturns(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: carriage-returns FROM TO")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+// cmdMode insists on a file's mode.
+func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: mode FILE MODE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := info.Mode().String(); got != args[1] {
+		ts.Fatalf("%s has the mode %s, not %s", args[0], got, args[1])
+	}
+}
+
 // cmdJSON compares the value at a dotted path of the JSON printed last.
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: json PATH WANT")
 	}
-	path, count := args[0], false
+	got := jsonAt(ts, args[0])
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// cmdPick sets a variable to the value at a dotted path of the JSON printed last.
+func cmdPick(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: pick VAR PATH")
+	}
+	ts.Setenv(args[0], jsonAt(ts, args[1]))
+}
+
+// jsonAt is the value at a dotted path of the JSON printed last, as text.
+func jsonAt(ts *testscript.TestScript, where string) string {
+	path, count := where, false
 	if inner, ok := strings.CutPrefix(path, "len("); ok {
 		path, count = strings.TrimSuffix(inner, ")"), true
 	}
@@ -127,11 +168,11 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(v) {
-				ts.Fatalf("%s: no element %s in a list of %d", args[0], step, len(v))
+				ts.Fatalf("%s: no element %s in a list of %d", where, step, len(v))
 			}
 			value = v[i]
 		default:
-			ts.Fatalf("%s: %s is not in %v", args[0], step, value)
+			ts.Fatalf("%s: %s is not in %v", where, step, value)
 		}
 	}
 	got := fmt.Sprint(value)
@@ -139,9 +180,7 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 		list, _ := value.([]any)
 		got = strconv.Itoa(len(list))
 	}
-	if (got == args[1]) == neg {
-		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
-	}
+	return got
 }
 
 // sandboxObject is an object as `vpsync sandbox list --json` prints it.

@@ -22,6 +22,7 @@ type variableFlags struct {
 func (v *variableFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&v.values, "var", nil, "set a variable: `name=value` (HCL, or plain text for a string)")
 	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`")
+	_ = c.MarkFlagFilename("var-file", "hcl")
 }
 
 // variableValues collects values in rising precedence: vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name,

@@ -153,7 +153,7 @@ func (w *workspace) runner(p *apply.Planner, command string, parallelism int, gr
 	a := w.app
 	o := apply.Options{
 		Parallelism: parallelism, Grace: grace, Clock: w.clock, NewID: newID, Emit: emit,
-		Run: state.Run{ID: a.runID, Command: command, Actor: a.actor(), Host: hostname(), Commit: a.env["GITHUB_SHA"], Started: w.clock.Now().UTC()},
+		Run: a.newRun(command, w.clock.Now()),
 	}
 	if a.hooks.boundary != nil {
 		o.Boundary = func(point string) error {
@@ -162,6 +162,11 @@ func (w *workspace) runner(p *apply.Planner, command string, parallelism int, gr
 		}
 	}
 	return &apply.Runner{Store: w.store, Lock: w.lock, Accounts: w.accounts, Planner: p, Options: o}
+}
+
+// newRun is this run's entry in the history.
+func (a *app) newRun(command string, now time.Time) state.Run {
+	return state.Run{ID: a.runID, Command: command, Actor: a.actor(), Host: hostname(), Commit: a.commit(), Started: now.UTC()}
 }
 
 // owner says who holds the lock, for the message that others get.

@@ -136,6 +136,9 @@ func (r *run) recordWrites(made *Made) []state.Write {
 		writes = append(writes, state.PutResource{Resource: record})
 		writes = append(writes, r.secretKey(record.Secrets)...)
 	}
+	if rows := r.recordHistory(made.Plan); len(rows) > 0 {
+		writes = append(writes, state.AddChanges{Changes: rows})
+	}
 	for _, l := range made.Plan.SeenGone {
 		writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID})
 	}

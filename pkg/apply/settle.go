@@ -97,6 +97,7 @@ func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err e
 		if writes, err = r.settledWrites(kind, in, f.object); err != nil {
 			return false, err
 		}
+		writes = append(writes, state.PutRun{Run: r.entry}) // the plan that follows may be declined
 	}
 	if err := r.boundary(BoundarySettling); err != nil {
 		return false, err
@@ -284,15 +285,11 @@ func detailed(ctx context.Context, client *providers.Client, kind *spec.Kind, ap
 
 // settledWrites record what a request did that was found to be carried out.
 func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Object) ([]state.Write, error) {
-	row := state.AddChanges{Changes: []state.Change{{
-		Run: r.Options.Run.ID, Address: in.Address, Action: in.Action, ObjectID: in.ObjectID,
-		Cause: string(plan.CauseResumed), At: r.clock.Now(),
-	}}}
+	row := state.AddChanges{Changes: r.settledHistory(in, in.ObjectID)}
 	switch in.Operation {
 	case spec.OpCreate:
-		row.Changes[0].ObjectID = object.ID
 		writes, _ := r.created(in, kind, object)
-		return append(writes, row), nil
+		return append(writes, state.AddChanges{Changes: r.settledHistory(in, object.ID)}), nil
 	case spec.OpDelete:
 		return []state.Write{state.RemoveResource{Address: in.Address, Deposed: in.Deposed}, row}, nil
 	}

@@ -267,6 +267,55 @@ func (r *run) history(ch *plan.Change, id string, names []string, made bool, w *
 	return rows
 }
 
+// ActionRecord is the history's word for a value that was recorded without a request: what was asked for was so already, or
+// takes effect on new objects only.
+const ActionRecord = "record"
+
+// recordHistory is the rows of what a plan records without a request.
+func (r *run) recordHistory(p *plan.Plan) []state.Change {
+	var rows []state.Change
+	for _, record := range p.Records {
+		i := slices.IndexFunc(p.Changes, func(c *plan.Change) bool {
+			return c.Address == record.Address && c.Deposed == record.Deposed
+		})
+		if i < 0 {
+			continue
+		}
+		recorded := *p.Changes[i]
+		recorded.Action = ActionRecord
+		var names []string
+		for _, c := range recorded.Attributes {
+			if (c.Effect == plan.EffectRecord || c.Effect == plan.EffectNextCreate) && c.Cause != plan.CauseUnmet {
+				names = append(names, c.Name)
+			}
+		}
+		rows = append(rows, r.history(&recorded, record.ID, names, false, nil)...)
+	}
+	return rows
+}
+
+// settledHistory is the rows of a request that was found to be carried out: the object, and each attribute that was asked for.
+func (r *run) settledHistory(in *state.Intent, id string) []state.Change {
+	row := state.Change{
+		Run: r.Options.Run.ID, Address: in.Address, Action: in.Action, ObjectID: id,
+		Cause: string(plan.CauseResumed), At: r.clock.Now(),
+	}
+	rows := []state.Change{row}
+	var before state.Resource
+	if old := r.ledger.resource(in.Address, in.Deposed); old != nil && in.Operation != spec.OpCreate {
+		before = *old
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Applied)) {
+		row.Attribute, row.Before, row.After = name, text(before.Applied[name]), text(in.Applied[name])
+		rows = append(rows, row)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Secrets)) {
+		row.Attribute, row.Before, row.After = name, secretText, secretText
+		rows = append(rows, row)
+	}
+	return rows
+}
+
 // letGo is the history row of an object that is deleted, or left.
 func (r *run) letGo(ch *plan.Change, id string) state.AddChanges {
 	return state.AddChanges{Changes: []state.Change{{

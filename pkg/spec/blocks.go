@@ -55,18 +55,20 @@ type resource struct {
 
 func (r *resource) String() string { return r.kind + "." + r.name }
 
-// reserved block types of the language, with what to say about those that do not exist yet.
+// refusedBlocks are those that other tools have, and notYet those that a later version will know.
+var refusedBlocks = []string{"resource", "terraform"}
+
 var notYet = []string{"module", "data", "check", "import", "moved", "removed"}
 
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "resource", "terraform"}, notYet)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output"}, refusedBlocks, notYet)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
 // MetaArguments are the names inside a block that no attribute may have.
-var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle", "dynamic"}
+var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle"}
 
 // blocks takes in the top level of one file. Whether a kind exists is decided when schemas are at hand.
 func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
@@ -130,15 +132,16 @@ func (s *Stack) labels(b *hclsyntax.Block, want ...string) (Diagnostics, bool) {
 }
 
 // only refuses what a block may not hold.
-func (s *Stack) only(b *hclsyntax.Block, allowed ...string) Diagnostics {
+func (s *Stack) only(b *hclsyntax.Block, may Block) Diagnostics {
 	var diags Diagnostics
+	allowed, blocks := may.holds()
 	for _, a := range inOrder(b.Body.Attributes) {
 		if !slices.Contains(allowed, a.Name) {
 			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A %s block has no argument %q.%s", b.Type, a.Name, didYouMean(a.Name, allowed)), ""))
 		}
 	}
 	for _, inner := range b.Body.Blocks {
-		if !slices.Contains(allowed, inner.Type+"{}") {
+		if !slices.Contains(blocks, inner.Type) {
 			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A %s block holds no %s block.", b.Type, inner.Type), ""))
 		}
 	}
@@ -162,7 +165,7 @@ func (s *Stack) settingsBlock(b *hclsyntax.Block) Diagnostics {
 		return append(diags, s.problem(b.DefRange(), "Two vpsync blocks", fmt.Sprintf("The stack's settings stand at %s already.", s.settingsAt), ""))
 	}
 	s.settingsAt = rangeOf(b.DefRange())
-	diags = append(diags, s.only(b, "allow")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["allow"], &s.Settings.Allow)...)
 	if s.Settings.Allow < 0 {
 		diags = append(diags, s.problem(b.Body.Attributes["allow"].Range(), "Not a count", "allow is how many destructive changes may pass without being asked for: 0 or more.", ""))
@@ -189,7 +192,7 @@ func (s *Stack) providerBlock(b *hclsyntax.Block) Diagnostics {
 			delete(b.Body.Attributes, a.Name)
 		}
 	}
-	diags = append(diags, s.only(b, "alias", "token_env", "definition")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["alias"], &p.Alias)...)
 	diags = append(diags, s.constant(b.Body.Attributes["token_env"], &p.TokenEnv)...)
 	diags = append(diags, s.constant(b.Body.Attributes["definition"], &p.Definition)...)
@@ -227,7 +230,7 @@ func (s *Stack) variableBlock(b *hclsyntax.Block) Diagnostics {
 			}
 		}
 	}
-	diags = append(diags, s.only(b, "type", "default", "sensitive", "nullable", "description", "validation{}")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	if a := b.Body.Attributes["type"]; a != nil {
 		typ, defaults, problems := typeexpr.TypeConstraintWithDefaults(a.Expr)
 		diags = append(diags, s.sources.fromHCL(problems)...)
@@ -271,7 +274,7 @@ func (s *Stack) outputBlock(b *hclsyntax.Block) Diagnostics {
 		return diags
 	}
 	o := &output{name: b.Labels[0], rng: *rangeOf(b.DefRange())}
-	diags = append(diags, s.only(b, "value", "sensitive", "description")...)
+	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	diags = append(diags, s.constant(b.Body.Attributes["sensitive"], &o.sensitive)...)
 	var description string
 	diags = append(diags, s.constant(b.Body.Attributes["description"], &description)...)

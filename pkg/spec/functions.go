@@ -47,11 +47,14 @@ func functions(dir string) map[string]function.Function {
 	for name, f := range fileFunctions(dir) {
 		all[name] = f
 	}
-	for _, name := range []string{"timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt"} {
+	for _, name := range refusedNames {
 		all[name] = refused(fmt.Errorf("%s() gives something else each time, so no plan would ever be empty; use a variable that you set once", name))
 	}
 	return all
 }
+
+// refusedNames are functions that other tools have and that give something else each time.
+var refusedNames = []string{"timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt"}
 
 // refused is a function that other tools have and this language does not, with the reason.
 func refused(why error) function.Function {

@@ -46,7 +46,7 @@ func bounded(f function.Function, look func(args []cty.Value) error) function.Fu
 		rest = &copied
 	}
 	return function.New(&function.Spec{
-		Params: params, VarParam: rest,
+		Description: f.Description(), Params: params, VarParam: rest,
 		Type: func(args []cty.Value) (cty.Type, error) {
 			if known := unmarked(args); known != nil {
 				if err := look(known); err != nil {

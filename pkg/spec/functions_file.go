@@ -28,12 +28,12 @@ func fileFunctions(dir string) map[string]function.Function {
 			return nil, err
 		}
 		defer root.Close()
-		data, err := readLimited(root, name, maxFileBytes+1)
+		data, err := readLimited(root, name, MaxFileBytes+1)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
-		case len(data) > maxFileBytes:
-			return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFileBytes)
+		case len(data) > MaxFileBytes:
+			return nil, fmt.Errorf("%s is larger than %d bytes", name, MaxFileBytes)
 		}
 		return data, nil
 	}

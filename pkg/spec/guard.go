@@ -14,7 +14,7 @@ import (
 // Limits of one stack. The parser has none of its own: deep nesting overflows its stack, which no recover catches, so
 // every file is measured over its flat sequence of tokens before it is parsed.
 const (
-	maxFileBytes  = 1 << 20
+	MaxFileBytes  = 1 << 20 // of one file: nothing needs to be read beyond it
 	maxStackBytes = 64 << 20
 	maxDepth      = 200
 	maxUnary      = 32
@@ -28,8 +28,8 @@ func Guard(src []byte, file string) Diagnostics {
 	refuse := func(summary, detail string, at *Range) Diagnostics {
 		return Diagnostics{{Severity: SeverityError, Summary: summary, Detail: detail, Range: at}}
 	}
-	if len(src) > maxFileBytes {
-		return refuse("File is too large", fmt.Sprintf("%s has %d bytes; a file may have %d. Split it: all *.hcl files of a folder are one stack.", file, len(src), maxFileBytes), start)
+	if len(src) > MaxFileBytes {
+		return refuse("File is too large", fmt.Sprintf("%s has %d bytes; a file may have %d. Split it: all *.hcl files of a folder are one stack.", file, len(src), MaxFileBytes), start)
 	}
 	if !utf8.Valid(src) {
 		return refuse("File is not UTF-8", fmt.Sprintf("%s holds bytes that are not UTF-8 text. Save it in that encoding.", file), start)

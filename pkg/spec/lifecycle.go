@@ -43,14 +43,12 @@ type lifecycle struct {
 	after    []rule // postconditions
 }
 
-// lifecycleArguments are all that a lifecycle block knows.
-var lifecycleArguments = []string{"on_unsupported", "prevent_destroy", "create_before_destroy", "ignore_changes", "replace_triggered_by"}
-
 // lifecycleNotYet are arguments that a later version will know.
 var lifecycleNotYet = []string{"backup_before"}
 
 func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 	var diags Diagnostics
+	known, _ := lifecycleLanguage.holds()
 	if r.lifecycleAt != nil {
 		return Diagnostics{s.problem(b.DefRange(), "Two lifecycle blocks", fmt.Sprintf("%s has a lifecycle block at %s already.", r, rangeOf(*r.lifecycleAt)), "")}
 	}
@@ -95,7 +93,7 @@ func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 				diags = append(diags, s.problem(a.NameRange, fmt.Sprintf("lifecycle.%s is not supported yet", a.Name), "This version of vpsync does not know it, and ignores nothing silently.", ""))
 				continue
 			}
-			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A lifecycle block has no argument %q.%s", a.Name, didYouMean(a.Name, append(lifecycleNotYet, lifecycleArguments...))), ""))
+			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A lifecycle block has no argument %q.%s", a.Name, didYouMean(a.Name, slices.Concat(lifecycleNotYet, known))), ""))
 		}
 	}
 	return diags

@@ -74,12 +74,12 @@ func Load(dir string) (*Stack, Diagnostics) {
 	defer root.Close()
 	total := 0
 	for _, name := range names {
-		src, err := readLimited(root, name, maxFileBytes+1)
+		src, err := readLimited(root, name, MaxFileBytes+1)
 		if err != nil {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "File cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
 			continue
 		}
-		src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+		src = bytes.TrimPrefix(src, byteOrderMark)
 		if total += len(src); total > maxStackBytes {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The *.hcl files of %s hold more than %d bytes.", dir, maxStackBytes)})
 			break
@@ -145,11 +145,11 @@ func ReadFile(dir, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return readLimited(root, name, maxFileBytes+1)
+	return readLimited(root, name, MaxFileBytes+1)
 }
 
 // ReadAtMost reads as much of a file anywhere as [Guard] needs to see.
-func ReadAtMost(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxFileBytes+1)) }
+func ReadAtMost(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, MaxFileBytes+1)) }
 
 func readLimited(root *os.Root, name string, limit int64) ([]byte, error) {
 	info, err := root.Stat(name) // first: to open a pipe is to wait for its other end

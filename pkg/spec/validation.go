@@ -20,7 +20,7 @@ func (r rule) expressions() []hclsyntax.Expression {
 
 // ruleBlock reads one. Without a condition it is not complete, which the diagnostics say.
 func (s *Stack) ruleBlock(b *hclsyntax.Block) (rule, Diagnostics) {
-	diags := s.only(b, "condition", "error_message")
+	diags := s.only(b, ruleLanguage(b.Type, ""))
 	condition, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
 	if condition == nil || message == nil {
 		return rule{}, append(diags, s.problem(b.TypeRange, fmt.Sprintf("Incomplete %s block", b.Type), "It has a condition, and the error_message to show where that is false.",

@@ -391,6 +391,9 @@ func TestChangesOfARun(t *testing.T) {
 	require.Equal(t, "server.web-0007", changes[7].Address.String())
 	require.Equal(t, `"x"`, string(changes[7].After))
 	require.Nil(t, changes[7].Before)
+	at, err := s.ChangesAt(t.Context(), changes[7].Address)
+	require.NoError(t, err)
+	require.Equal(t, changes[7:8], at)
 	require.NoError(t, execute(path, `UPDATE changes SET body = replace(body, 'create', 'delete') WHERE id = 5`))
 	_, err = s.Changes(t.Context(), "r")
 	var damaged *state.DamagedError

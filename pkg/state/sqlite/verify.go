@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -35,14 +34,8 @@ func (s *Store) verifyFile(ctx context.Context) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var run, address, body string
-		var stored []byte
-		if err := rows.Scan(&run, &address, &body, &stored); err != nil {
+		if _, err := s.scanChange(rows); err != nil {
 			return err
-		}
-		c, err := readChange(run, body, stored)
-		if err != nil || c.Address.String() != address {
-			return s.damaged(fmt.Sprintf("a row of its table changes, of run %s, is not what was written", run))
 		}
 	}
 	return rows.Err()

@@ -1,0 +1,147 @@
+package spec
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// Block is a sort of block that the language has whatever the provider: which labels it has and what may stand in it. What a stack
+// is checked against is told to editors too.
+type Block struct {
+	Name        string
+	Description string
+	Labels      []string // what each of them is
+	Arguments   []Argument
+	Blocks      []Block // that may stand in it
+	// Open: its arguments have whatever names the author gives them.
+	Open bool
+}
+
+// Argument is what a block may set.
+type Argument struct {
+	Name        string
+	Description string
+	Type        cty.Type // cty.NilType where it is no value: a type, a reference, a list of references
+	Required    bool
+	Values      []string // all that it may be, or nil
+}
+
+// Blocks are the top-level blocks of the language, in the order in which people write them. Every other top-level block is a
+// resource, its type a kind of a provider: see [ResourceBlock].
+func Blocks() []Block {
+	description := Argument{Name: "description", Description: "for whoever reads it", Type: cty.String}
+	return []Block{
+		{Name: "vpsync", Description: "what the stack says about vpsync itself", Arguments: []Argument{
+			{Name: "allow", Description: "how many destructive changes pass the brakes without being asked for", Type: cty.Number},
+		}},
+		{Name: "provider", Description: "an account at a provider", Labels: []string{"provider"}, Arguments: []Argument{
+			{Name: "alias", Description: "tells several accounts at one provider apart", Type: cty.String},
+			{Name: "token_env", Description: "the variable of the environment that holds the token", Type: cty.String},
+			{Name: "definition", Description: "a file of the stack that describes the API", Type: cty.String},
+		}},
+		{Name: "variable", Description: "a value from outside", Labels: []string{"name"}, Arguments: []Argument{
+			{Name: "type", Description: "what it must be, such as list(string)"},
+			{Name: "default", Description: "what it is where nobody gives it", Type: cty.DynamicPseudoType},
+			{Name: "sensitive", Description: "it is a secret, and so is whatever is made of it", Type: cty.Bool},
+			{Name: "nullable", Description: "it may be null", Type: cty.Bool},
+			description,
+		}, Blocks: []Block{ruleLanguage("validation", "a rule for the value, beyond its type; it may name variables alone")}},
+		{Name: "locals", Description: "values with a name, for use in the stack", Open: true},
+		{Name: "output", Description: "a value that is shown, and kept for programs", Labels: []string{"name"}, Arguments: []Argument{
+			{Name: "value", Description: "what it is", Type: cty.DynamicPseudoType, Required: true},
+			{Name: "sensitive", Description: "it is a secret: neither shown nor kept", Type: cty.Bool},
+			description,
+		}},
+	}
+}
+
+// ResourceBlock is what may stand in a block of any kind besides the attributes of that kind.
+func ResourceBlock() Block {
+	return Block{Description: "an object, or several, at a provider", Labels: []string{"name"}, Arguments: []Argument{
+		{Name: "count", Description: "how many there are: count.index tells them apart", Type: cty.Number},
+		{Name: "for_each", Description: "one for each key of a map or element of a set: each.key and each.value", Type: cty.DynamicPseudoType},
+		{Name: "depends_on", Description: "resources that must exist first, without being named otherwise"},
+		{Name: "provider", Description: "the account, where the stack has several: servosphere.eu"},
+	}, Blocks: []Block{lifecycleLanguage}}
+}
+
+// ruleLanguage is a block that states a rule.
+func ruleLanguage(name, description string) Block {
+	return Block{Name: name, Description: description, Arguments: []Argument{
+		{Name: "condition", Description: "what must be true", Type: cty.Bool, Required: true},
+		{Name: "error_message", Description: "what is said where it is false", Type: cty.String, Required: true},
+	}}
+}
+
+var lifecycleLanguage = Block{Name: "lifecycle", Description: "what may happen to the resource, and what happens when the API cannot do what is wanted", Arguments: []Argument{
+	{Name: "on_unsupported", Description: "stop and say so, let go of the object, or leave it as it is", Type: cty.String,
+		Values: []string{string(UnsupportedError), string(UnsupportedForget), string(UnsupportedIgnore)}},
+	{Name: "prevent_destroy", Description: "neither delete nor replace it; recorded, so that it holds when the block is gone", Type: cty.Bool},
+	{Name: "create_before_destroy", Description: "a replacement makes the new object before it removes the old one", Type: cty.Bool},
+	{Name: "ignore_changes", Description: "attributes whose differences change nothing, or the word all"},
+	{Name: "replace_triggered_by", Description: "resources, or attributes of them, whose change replaces it"},
+}, Blocks: []Block{
+	ruleLanguage("precondition", "what must be true before the resource is made or changed"),
+	ruleLanguage("postcondition", "what must be true after that; self is the resource"),
+}}
+
+// holds are the names of what may stand in a block.
+func (b Block) holds() (arguments, blocks []string) {
+	for _, a := range b.Arguments {
+		arguments = append(arguments, a.Name)
+	}
+	for _, inner := range b.Blocks {
+		blocks = append(blocks, inner.Name)
+	}
+	return arguments, blocks
+}
+
+// within finds a block by its name.
+func within(blocks []Block, name string) Block {
+	i := slices.IndexFunc(blocks, func(b Block) bool { return b.Name == name })
+	return blocks[i]
+}
+
+// Function is what an expression may call.
+type Function struct {
+	Name        string
+	Description string
+	Parameters  []Parameter
+	Variadic    *Parameter // any number of these follow, or nil
+}
+
+// Parameter is one of a function.
+type Parameter struct {
+	Name string
+	Type cty.Type
+}
+
+// Functions are what expressions may call, by name; those that are refused with a reason are not among them.
+func Functions() []Function {
+	all := functions("")
+	var out []Function
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if slices.Contains(refusedNames, name) {
+			continue
+		}
+		f := Function{Name: name, Description: all[name].Description()}
+		parameter := func(p function.Parameter) Parameter {
+			if p.Type.IsCapsuleType() { // of try() and can(): an expression of any type, not evaluated yet
+				p.Type = cty.DynamicPseudoType
+			}
+			return Parameter{Name: p.Name, Type: p.Type}
+		}
+		for _, p := range all[name].Params() {
+			f.Parameters = append(f.Parameters, parameter(p))
+		}
+		if p := all[name].VarParam(); p != nil {
+			last := parameter(*p)
+			f.Variadic = &last
+		}
+		out = append(out, f)
+	}
+	return out
+}
