@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
@@ -14,13 +15,40 @@ import (
 // planFlags are those that plan and apply share: they decide what is in a plan.
 type planFlags struct {
 	vars        variableFlags
+	selection   selectionFlags
+	replace     []string
 	adopt       bool
 	allow       int
 	confirmGone bool
 }
 
+// selectionFlags limit a plan to a part of it.
+type selectionFlags struct{ targets, excludes []string }
+
+func (f *selectionFlags) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.targets, "target", nil, "only this `resource` and what it waits for: an address, a block, a kind, or a pattern such as 'server.web-*'")
+	c.Flags().StringArrayVar(&f.excludes, "exclude", nil, "all but this `resource` and what waits for it")
+}
+
+func (f *selectionFlags) into(o *plan.Options) error {
+	for _, list := range []struct {
+		given []string
+		to    *[]plan.Pattern
+	}{{f.targets, &o.Targets}, {f.excludes, &o.Excludes}} {
+		for _, text := range list.given {
+			if text = strings.TrimSpace(text); text == "" {
+				return wrongUsage("an empty --target or --exclude selects nothing")
+			}
+			*list.to = append(*list.to, plan.Pattern(text))
+		}
+	}
+	return nil
+}
+
 func (f *planFlags) register(c *cobra.Command) {
 	f.vars.register(c)
+	f.selection.register(c)
+	c.Flags().StringArrayVar(&f.replace, "replace", nil, "replace the object at this `address`, although nothing else asks for it")
 	c.Flags().BoolVar(&f.adopt, "adopt", false, "take over unmanaged objects that a create would double")
 	c.Flags().IntVar(&f.allow, "allow", 0, "let `N` destructive changes pass the brakes")
 	c.Flags().BoolVar(&f.confirmGone, "confirm-gone", false, "believe an account that suddenly looks empty")
@@ -30,7 +58,15 @@ func (f *planFlags) options() (plan.Options, error) {
 	if f.allow < 0 {
 		return plan.Options{}, wrongUsage("--allow takes a count of 0 or more")
 	}
-	return plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}, nil
+	o := plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}
+	for _, text := range f.replace {
+		a, err := spec.ParseAddress(text)
+		if err != nil {
+			return o, wrongUsage("--replace: %s", err)
+		}
+		o.Replace = append(o.Replace, a)
+	}
+	return o, f.selection.into(&o)
 }
 
 // planOptions are the flags of plan.
@@ -48,7 +84,7 @@ func (a *app) planCommand() *cobra.Command {
 takes no lock, and settles nothing.
 
 Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.`,
-		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3",
+		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3\n  vpsync plan --target server.web --target 'firewall_rule.*'\n  vpsync plan --replace 'server.web[0]'",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}
 	o.register(c)

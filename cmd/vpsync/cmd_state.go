@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -106,7 +107,6 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 // Words of the history for what no plan does: a resource got another address (its row lies at the new one, and holds both), and a
 // leftover was taken off the list.
 const (
-	actionMove    = "move"
 	actionDismiss = "dismiss"
 )
 
@@ -198,7 +198,7 @@ func (a *app) stateMove(ctx context.Context, from, to string) error {
 		fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
 		writes := []state.Write{state.MoveResource{From: source, To: target}}
 		for _, r := range found {
-			row := a.edited(actionMove, target, r.ID)
+			row := a.edited(apply.ActionMove, target, r.ID)
 			if row.Before, err = json.Marshal(source); err != nil {
 				return nil, err
 			}

@@ -85,8 +85,16 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 		d.leftovers = append(d.leftovers, l)
 	}
 	if config != nil {
+		accountOf := map[spec.Address]string{}
 		for _, r := range config.Resources {
 			use(of(r.Account, r.Address.Kind), r.Values)
+			accountOf[r.Address] = r.Account
+		}
+		for _, i := range config.Imports { // what is to be bound is looked at like what is recorded
+			if account, declared := accountOf[i.To]; declared {
+				d := of(account, i.To.Kind)
+				d.resources = append(d.resources, &state.Resource{Address: i.To, Account: account, ID: i.ID})
+			}
 		}
 	}
 	return all

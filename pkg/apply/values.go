@@ -271,6 +271,9 @@ func (r *run) history(ch *plan.Change, id string, names []string, made bool, w *
 // takes effect on new objects only.
 const ActionRecord = "record"
 
+// ActionMove is the history's word for a resource that got another address.
+const ActionMove = "move"
+
 // recordHistory is the rows of what a plan records without a request.
 func (r *run) recordHistory(p *plan.Plan) []state.Change {
 	var rows []state.Change

@@ -103,7 +103,7 @@ func (p *planner) takeBack(d *decision) bool {
 func (p *planner) bind(d *decision, c *Change, o *spec.Object, b *basis) bool {
 	d.live = o
 	b.live = answered(d.kind, o, b.observed)
-	attrs := p.compare(d, b, false)
+	attrs := p.compare(d, b, true)
 	need := map[string]bool{}
 	possible := true
 	c.Attributes = nil

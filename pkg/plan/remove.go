@@ -20,9 +20,18 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Notes = []string{c.ID + " is gone already; only its record is dropped"}
 		return
 	}
+	removal := p.removal(d.address)
+	if removal != nil {
+		c.Range = &removal.Range
+		if !removal.Destroy {
+			c.Action = Forget
+			c.Notes = []string{fmt.Sprintf("its removed block says so: %s stays at the provider, unmanaged", c.ID)}
+			return
+		}
+	}
 	if d.kind.Can(spec.OpDelete) {
 		c.Removes, c.LosesData = spec.OpDelete, d.kind.HoldsData
-		if d.recorded.PreventDestroy && d.deposed == "" {
+		if d.recorded.PreventDestroy && d.deposed == "" && removal == nil {
 			p.prevent(d)
 		}
 		return

@@ -98,7 +98,7 @@ func (p *planner) noteUnmet(d *decision) {
 
 // create plans an object for an address that has none (any more), unless one is there to be taken.
 func (p *planner) create(d *decision, cause Cause) {
-	if cause == CauseNew && p.takeBack(d) {
+	if cause == CauseNew && (p.imports(d) || p.takeBack(d)) {
 		return
 	}
 	if p.twin(d) {

@@ -125,13 +125,7 @@ func (p *planner) twin(d *decision) bool {
 		u.adopted[o.ID] = true
 		return true
 	}
-	var differ []string
-	for _, a := range c.Attributes {
-		if a.Effect == EffectReplace || a.Effect == EffectImpossible {
-			differ = append(differ, fmt.Sprintf("%s is %s", a.Name, display(a.Before)))
-		}
-	}
-	p.refuse(d, fmt.Sprintf("%s cannot be adopted as %s as it is: %s, which no operation changes", o.ID, d.address, list(differ)),
+	p.refuse(d, fmt.Sprintf("%s cannot be adopted as %s as it is: %s, which no operation changes", o.ID, d.address, list(differing(c))),
 		fmt.Sprintf("vpsync import %s %s    # or make the block equal the object, or rename it", shellWord(d.address.String()), shellWord(o.ID)))
 	return true
 }

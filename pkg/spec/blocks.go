@@ -58,12 +58,12 @@ func (r *resource) String() string { return r.kind + "." + r.name }
 // refusedBlocks are those that other tools have, and notYet those that a later version will know.
 var refusedBlocks = []string{"resource", "terraform"}
 
-var notYet = []string{"module", "data", "check", "import", "moved", "removed"}
+var notYet = []string{"module", "data"}
 
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output"}, refusedBlocks, notYet)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check"}, refusedBlocks, notYet)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
@@ -90,6 +90,14 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 			diags = append(diags, s.localsBlock(b)...)
 		case "output":
 			diags = append(diags, s.outputBlock(b)...)
+		case "moved":
+			diags = append(diags, s.movedBlock(b)...)
+		case "removed":
+			diags = append(diags, s.removedBlock(b)...)
+		case "import":
+			diags = append(diags, s.importBlock(b)...)
+		case "check":
+			diags = append(diags, s.checkBlock(b)...)
 		case "resource":
 			kind, name := "server", "web"
 			if len(b.Labels) == 2 {

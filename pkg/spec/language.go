@@ -55,6 +55,23 @@ func Blocks() []Block {
 			{Name: "sensitive", Description: "it is a secret: neither shown nor kept", Type: cty.Bool},
 			description,
 		}},
+		{Name: "check", Description: "what should be true of the whole; where it is not, a warning says so", Labels: []string{"name"},
+			Blocks: []Block{ruleLanguage("assert", "one of the things that should be true")}},
+		{Name: "moved", Description: "a resource that has another address than it was recorded under", Arguments: []Argument{
+			{Name: "from", Description: "the address that is recorded", Required: true},
+			{Name: "to", Description: "the address from now on", Required: true},
+		}},
+		{Name: "removed", Description: "a resource that is not declared any more", Arguments: []Argument{
+			{Name: "from", Description: "the address that is recorded", Required: true},
+			{Name: "destroy", Description: "delete the object, whatever prevent_destroy said, or leave it alone at the provider", Type: cty.Bool},
+		}, Blocks: []Block{{Name: "lifecycle", Description: "another place for destroy", Arguments: []Argument{
+			{Name: "destroy", Description: "the same", Type: cty.Bool},
+		}}}},
+		{Name: "import", Description: "an object that exists, for a resource", Arguments: []Argument{
+			{Name: "to", Description: "the resource", Required: true},
+			{Name: "id", Description: "the object's id at the provider", Type: cty.String, Required: true},
+			{Name: "for_each", Description: "one for each key of a map or element of a set", Type: cty.DynamicPseudoType},
+		}},
 	}
 }
 

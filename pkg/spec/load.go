@@ -21,6 +21,8 @@ type Stack struct {
 	// Providers are the stack's provider blocks, in source order. A caller finds a Schema for each and passes them to
 	// Evaluate.
 	Providers []ProviderBlock
+	// Moves are the stack's moved blocks, in source order.
+	Moves []Move
 	// Settings are what the stack says about vpsync itself.
 	Settings Settings
 
@@ -30,6 +32,9 @@ type Stack struct {
 	variables  map[string]*variable
 	locals     map[string]*local
 	outputs    map[string]*output
+	removals   []Removal
+	imports    []*importBlock
+	checks     []*checkBlock
 	resources  map[string]map[string]*resource // by kind and name
 	order      []*resource                     // in source order
 }

@@ -21,11 +21,13 @@ func Text(w io.Writer, p *plan.Plan, o Options) error {
 	acting, quiet := split(p.Changes)
 	pg.changes(acting, p, o.Title)
 	pg.quiet(quiet)
+	pg.moved(p.Moved)
 	pg.records(p)
 	pg.warnings(p)
 	pg.pending(p.Pending)
 	pg.leftovers(p)
 	pg.unmanaged(p.Unmanaged)
+	pg.leftOut(p.LeftOut)
 	pg.outputs(p.Outputs)
 	pg.summary(p)
 	pg.cost(p)
@@ -114,6 +116,8 @@ func (pg *page) summary(p *plan.Plan) {
 	}
 	says := "No changes. The account is as the configuration says"
 	switch {
+	case len(p.LeftOut) > 0:
+		says = "No changes in what was selected"
 	case p.Destroy:
 		says = "No changes. Nothing is left to destroy"
 	case len(p.Changes) > 0 || !p.Empty():
