@@ -136,8 +136,10 @@ func (x *Session) needsResources(name string) bool {
 	return slices.ContainsFunc(x.dependencies(name), func(d string) bool { return !strings.HasPrefix(d, "local.") })
 }
 
+const unknownFunction = "Call to unknown function"
+
 // harmless are complaints of the expression language that show no value.
-var harmless = []string{"Unsupported attribute", "Call to unknown function", "Not enough function arguments", "Too many function arguments", "Unknown variable"}
+var harmless = []string{"Unsupported attribute", unknownFunction, "Not enough function arguments", "Too many function arguments", "Unknown variable"}
 
 var quotedName = regexp.MustCompile(`named "([^"]+)"`)
 
@@ -160,6 +162,9 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 			scope = p.EvalContext
 		}
 		switch {
+		case d.Summary == unknownFunction && strings.Contains(d.Detail, `namespace "provider::`):
+			d.Detail = "Functions of Terraform's providers cannot be called here: a provider is a document, and runs no code."
+			d.Remedy = "use one of the functions in docs/functions.md, or give the value as a variable"
 		case slices.Contains(harmless, d.Summary):
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
 			d.Detail = "This expression works with a secret, so what exactly is wrong with it is not shown."

@@ -254,3 +254,83 @@ var (
 	allTrue = quantifier(false)
 	anyTrue = quantifier(true)
 )
+
+// matchKeys is those values whose key, at the same place of another list, is among the wanted ones. A value keeps its own
+// marks; the keys decide, so theirs are the whole's.
+var matchKeys = function.New(&function.Spec{
+	Params: []function.Parameter{
+		{Name: "values", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+		{Name: "keys", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+		{Name: "wanted", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+	},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if t, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); t == cty.NilType {
+			return cty.NilType, function.NewArgErrorf(1, "the keys are of another type than the wanted ones")
+		}
+		return args[0].Type(), nil
+	},
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		values, marks := args[0].Unmark()
+		keys, keyMarks := args[1].UnmarkDeep()
+		wanted, wantedMarks := args[2].UnmarkDeep()
+		if values.LengthInt() != keys.LengthInt() {
+			return cty.NilVal, function.NewArgErrorf(1, "there must be as many keys as values")
+		}
+		if !keys.IsWhollyKnown() || !wanted.IsWhollyKnown() {
+			return cty.UnknownVal(t).WithMarks(marks, keyMarks, wantedMarks), nil
+		}
+		common, _ := convert.UnifyUnsafe([]cty.Type{keys.Type(), wanted.Type()})
+		keys, err := convert.Convert(keys, common)
+		if err != nil {
+			return cty.NilVal, function.NewArgError(1, err)
+		}
+		wanted, err = convert.Convert(wanted, cty.Set(common.ElementType()))
+		if err != nil {
+			return cty.NilVal, function.NewArgError(2, err)
+		}
+		list := values.AsValueSlice()
+		var out []cty.Value
+		for i, key := range keys.AsValueSlice() {
+			if wanted.HasElement(key).True() {
+				out = append(out, list[i])
+			}
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(t.ElementType()).WithMarks(marks, keyMarks, wantedMarks), nil
+		}
+		return cty.ListVal(out).WithMarks(marks, keyMarks, wantedMarks), nil
+	},
+})
+
+// transposeFunc swaps keys and the members of their lists.
+var transposeFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "map", Type: cty.Map(cty.List(cty.String))}},
+	Type:   function.StaticReturnType(cty.Map(cty.List(cty.String))),
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(t), nil
+		}
+		lists := map[string][]cty.Value{}
+		for it := args[0].ElementIterator(); it.Next(); {
+			key, members := it.Element()
+			if members.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "no list may be null")
+			}
+			for inner := members.ElementIterator(); inner.Next(); {
+				_, member := inner.Element()
+				if member.IsNull() {
+					return cty.NilVal, function.NewArgErrorf(0, "no member of a list may be null")
+				}
+				lists[member.AsString()] = append(lists[member.AsString()], key)
+			}
+		}
+		if len(lists) == 0 {
+			return cty.MapValEmpty(t.ElementType()), nil
+		}
+		out := make(map[string]cty.Value, len(lists))
+		for member, keys := range lists {
+			out[member] = cty.ListVal(keys)
+		}
+		return cty.MapVal(out), nil
+	},
+})
