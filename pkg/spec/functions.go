@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	ctyyaml "github.com/zclconf/go-cty-yaml"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -14,7 +13,7 @@ import (
 // functions are what expressions of a stack in dir may call. Names and results are those that Terraform's users know.
 func functions(dir string) map[string]function.Function {
 	all := map[string]function.Function{
-		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": stdlib.LogFunc,
+		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": bounded(stdlib.LogFunc, boundLog),
 		"max": stdlib.MaxFunc, "min": stdlib.MinFunc, "parseint": bounded(stdlib.ParseIntFunc, boundDigits), "pow": boundedPow,
 		"signum": stdlib.SignumFunc,
 
@@ -29,18 +28,17 @@ func functions(dir string) map[string]function.Function {
 
 		"alltrue": allTrue, "anytrue": anyTrue, "chunklist": stdlib.ChunklistFunc, "coalesce": coalesceFunc,
 		"coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc, "concat": bounded(stdlib.ConcatFunc),
-		"contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "element": stdlib.ElementFunc,
+		"contains": stdlib.ContainsFunc, "distinct": distinctFunc, "element": stdlib.ElementFunc,
 		"flatten": bounded(stdlib.FlattenFunc), "index": indexFunc, "keys": stdlib.KeysFunc, "length": lengthFunc,
-		"lookup": lookupFunc, "matchkeys": matchKeys, "merge": stdlib.MergeFunc, "one": oneFunc, "range": rangeFunc,
+		"lookup": lookupFunc, "matchkeys": matchKeys, "merge": bounded(mergeFunc), "one": oneFunc, "range": rangeFunc,
 		"reverse": stdlib.ReverseListFunc, "setintersection": stdlib.SetIntersectionFunc,
 		"setproduct": bounded(stdlib.SetProductFunc, boundProduct), "setsubtract": stdlib.SetSubtractFunc,
 		"setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "sum": sumFunc,
 		"transpose": transposeFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
 
-		"can": tryfunc.CanFunc, "issensitive": isSensitive, "nonsensitive": secrecy(false), "sensitive": secrecy(true),
 		"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": convertAlike(cty.List), "tomap": convertAlike(cty.Map),
 		"tonumber": bounded(stdlib.MakeToFunc(cty.Number), boundDigits), "toset": convertAlike(cty.Set),
-		"tostring": bounded(stdlib.MakeToFunc(cty.String), boundNumbers), "try": tryfunc.TryFunc,
+		"tostring": bounded(stdlib.MakeToFunc(cty.String), boundNumbers),
 
 		"base64decode": base64Decode, "base64encode": base64Encode, "base64gunzip": base64Gunzip, "base64gzip": base64Gzip,
 		"csvdecode": bounded(stdlib.CSVDecodeFunc, boundCSV), "jsondecode": bounded(stdlib.JSONDecodeFunc, boundJSON),
@@ -61,6 +59,12 @@ func functions(dir string) map[string]function.Function {
 	for name, f := range fileFunctions(dir) {
 		all[name] = f
 	}
+	for name, f := range all {
+		all[name] = careful(f)
+	}
+	// These work out expressions, or are about the marks themselves.
+	all["can"], all["try"] = canFunc, tryFunc
+	all["sensitive"], all["nonsensitive"], all["issensitive"] = secrecy(true), secrecy(false), isSensitive
 	for _, r := range refusedFunctions {
 		all[r.Name] = refused(r)
 	}

@@ -23,6 +23,9 @@ const (
 	maxHeld      = 1_000_000 // values held by the arguments of a function that copies them
 	maxWidth     = 10_000    // of padding in format, of indent, and bytes of a regular expression
 	maxExponent  = 4096      // of two, of a number that becomes a text, and of the result of pow
+
+	maxAlternatives = 1000 // of a pattern of files
+	maxDoubleStars  = 4
 )
 
 // size is what values hold. A list that a million others share counts a million times: that is what a copy would take.
@@ -148,11 +151,11 @@ func boundFormat(args []cty.Value) error {
 	if len(args) == 0 || !present(args[0], cty.String) {
 		return nil
 	}
-	total, err := formatted(args[0].AsString(), args[1:])
+	f, err := formatOf(args)
 	if err != nil {
 		return err
 	}
-	return boundText(total)
+	return boundText(f.length(args[1:]))
 }
 
 // boundFormatList does the same for all texts of the list together.
@@ -160,58 +163,66 @@ func boundFormatList(args []cty.Value) error {
 	if len(args) == 0 || !present(args[0], cty.String) {
 		return nil
 	}
-	rows := 1
-	for _, a := range args[1:] {
-		if list, ok := members(a); ok {
-			rows = max(rows, len(list))
-		}
+	f, err := formatOf(args)
+	if err != nil {
+		return err
+	}
+	lists, rows := make([][]cty.Value, len(args)), 1
+	for i, a := range args {
+		lists[i], _ = members(a)
+		rows = max(rows, len(lists[i]))
 	}
 	total := 0
 	for row := range rows {
 		values := slices.Clone(args[1:])
-		for i, a := range values {
-			if list, ok := members(a); ok && row < len(list) {
+		for i, list := range lists[1:] {
+			if row < len(list) {
 				values[i] = list[row]
 			}
 		}
-		n, err := formatted(args[0].AsString(), values)
-		if err != nil {
+		total += f.length(values)
+		if err := boundText(total); err != nil {
 			return err
 		}
-		if err := boundText(total + n); err != nil {
-			return err
-		}
-		total += n
 	}
 	return nil
 }
 
-// formatted is at least how long a format becomes.
-func formatted(spec string, args []cty.Value) (int, error) {
-	if err := boundNumbers(args); err != nil {
-		return 0, err
-	}
-	total, verbs, longest := len(spec), 0, 0
+// format is what a format's own text says of the length of the result.
+type format struct {
+	own     int  // bytes of itself and of all padding
+	verbs   int  // which are at most as many as there are of "%"
+	indexed bool // "%[1]s" can name an argument many times
+}
+
+func formatOf(args []cty.Value) (format, error) {
+	spec := args[0].AsString()
+	f := format{own: len(spec), indexed: strings.Contains(spec, "[")}
 	for _, verb := range formatVerb.FindAllString(spec, -1) {
-		verbs++
+		f.verbs++
 		for _, digits := range strings.FieldsFunc(verb, func(r rune) bool { return r < '0' || r > '9' }) {
 			n, err := strconv.Atoi(digits)
 			if err != nil || n > maxWidth {
-				return 0, function.NewArgErrorf(0, "a width or precision may be at most %d", maxWidth)
+				return f, function.NewArgErrorf(0, "a width or precision may be at most %d", maxWidth)
 			}
-			total += n
+			f.own += n
 		}
 	}
-	sum := 0
+	return f, boundNumbers(args[1:])
+}
+
+// length is about how long the format becomes with such arguments.
+func (f format) length(args []cty.Value) int {
+	sum, longest := 0, 0
 	for _, a := range args {
 		s := weigh(a)
 		sum += s.bytes + s.values
 		longest = max(longest, s.bytes+s.values)
 	}
-	if strings.Contains(spec, "[") { // "%[1]s" can stand there many times
-		sum = verbs * longest
+	if f.indexed {
+		sum = f.verbs * longest
 	}
-	return total + sum, nil
+	return f.own + sum
 }
 
 func boundIndent(args []cty.Value) error {
@@ -219,10 +230,10 @@ func boundIndent(args []cty.Value) error {
 		return nil
 	}
 	n, _ := args[0].AsBigFloat().Float64()
-	if n > maxWidth {
-		return function.NewArgErrorf(0, "at most %d spaces", maxWidth)
+	if n < 0 || n > maxWidth {
+		return function.NewArgErrorf(0, "at least 0 and at most %d spaces", maxWidth)
 	}
-	return boundText(len(args[1].AsString()) + strings.Count(args[1].AsString(), "\n")*int(max(n, 0)))
+	return boundText(len(args[1].AsString()) + strings.Count(args[1].AsString(), "\n")*int(n))
 }
 
 func boundJoin(args []cty.Value) error {
@@ -350,6 +361,35 @@ func boundJSON(args []cty.Value) error {
 	return nil
 }
 
+// boundGlob refuses patterns that stand for very many: each {a,b} doubles them, and each ** is tried at every depth.
+func boundGlob(pattern string) error {
+	tooWide := fmt.Errorf("a pattern may stand for %d alternatives, and hold %d of **", maxAlternatives, maxDoubleStars)
+	total, depth, alternatives := 1, 0, 0
+	for _, c := range pattern {
+		switch c {
+		case '{':
+			depth++
+			alternatives++
+		case ',':
+			if depth > 0 {
+				alternatives++
+			}
+		case '}':
+			if depth--; depth == 0 {
+				total *= alternatives
+				alternatives = 0
+			}
+		}
+		if total > maxAlternatives || alternatives > maxAlternatives {
+			return tooWide
+		}
+	}
+	if strings.Count(pattern, "**") > maxDoubleStars {
+		return tooWide
+	}
+	return nil
+}
+
 // boundDigits refuses to read a number that is longer than one may be in a source.
 func boundDigits(args []cty.Value) error {
 	if present(args[0], cty.String) && len(args[0].AsString()) > 2*maxDigits {
@@ -396,6 +436,23 @@ var boundedPow = function.New(&function.Spec{
 		return stdlib.Pow(args[0], args[1])
 	},
 })
+
+// boundLog refuses what has no logarithm.
+func boundLog(args []cty.Value) error {
+	for i, a := range args {
+		if !present(a, cty.Number) {
+			continue
+		}
+		n, _ := a.AsBigFloat().Float64()
+		switch {
+		case n <= 0 || math.IsInf(n, 0):
+			return function.NewArgErrorf(i, "must be a number above 0")
+		case i == 1 && n == 1:
+			return function.NewArgErrorf(i, "must not be 1")
+		}
+	}
+	return nil
+}
 
 // rangeFunc is the numbers from start (0) up to, without, the limit, in steps (of 1).
 var rangeFunc = function.New(&function.Spec{

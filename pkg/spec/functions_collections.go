@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -284,14 +285,18 @@ var matchKeys = function.New(&function.Spec{
 		if err != nil {
 			return cty.NilVal, function.NewArgError(1, err)
 		}
-		wanted, err = convert.Convert(wanted, cty.Set(common.ElementType()))
+		wanted, err = convert.Convert(wanted, common)
 		if err != nil {
 			return cty.NilVal, function.NewArgError(2, err)
+		}
+		among := valueSet{}
+		for _, w := range wanted.AsValueSlice() {
+			among.add(w)
 		}
 		list := values.AsValueSlice()
 		var out []cty.Value
 		for i, key := range keys.AsValueSlice() {
-			if wanted.HasElement(key).True() {
+			if among.has(key) {
 				out = append(out, list[i])
 			}
 		}
@@ -299,6 +304,54 @@ var matchKeys = function.New(&function.Spec{
 			return cty.ListValEmpty(t.ElementType()).WithMarks(marks, keyMarks, wantedMarks), nil
 		}
 		return cty.ListVal(out).WithMarks(marks, keyMarks, wantedMarks), nil
+	},
+})
+
+// mergeFunc is the library's, with the marks of what is null: that it is may be a secret.
+var mergeFunc = func() function.Function {
+	maps := anything("maps")
+	return function.New(&function.Spec{
+		VarParam: &maps,
+		Type:     stdlib.MergeFunc.ReturnTypeForValues,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := stdlib.MergeFunc.Call(args)
+			for _, a := range args {
+				if err == nil && a.IsMarked() && a.IsNull() {
+					v = v.WithMarks(a.Marks())
+				}
+			}
+			return v, err
+		},
+	})
+}()
+
+// valueSet is known values without marks. The library's looks through the whole of itself each time it is asked.
+type valueSet map[int][]cty.Value
+
+func (k valueSet) has(v cty.Value) bool { return slices.ContainsFunc(k[v.Hash()], v.RawEquals) }
+
+func (k valueSet) add(v cty.Value) { k[v.Hash()] = append(k[v.Hash()], v) }
+
+// distinctFunc is a list without what it holds a second time. The library's compares each element with all before it.
+var distinctFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "list", Type: cty.List(cty.DynamicPseudoType)}},
+	Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(t), nil
+		}
+		before := valueSet{}
+		var out []cty.Value
+		for _, v := range args[0].AsValueSlice() {
+			if !before.has(v) {
+				before.add(v)
+				out = append(out, v)
+			}
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(t.ElementType()), nil
+		}
+		return cty.ListVal(out), nil
 	},
 })
 

@@ -128,6 +128,9 @@ func fileSet(dir, path, pattern string) (cty.Value, error) {
 	if err := foreign(path); err != nil {
 		return cty.NilVal, function.NewArgError(0, err)
 	}
+	if err := boundGlob(pattern); err != nil {
+		return cty.NilVal, function.NewArgError(1, err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return cty.NilVal, err

@@ -47,7 +47,7 @@ func (t templates) functions() map[string]function.Function {
 // function renders what source finds. A template that is one interpolation gives its value, of whatever type; so the type
 // is known afterwards only, and rendering twice to tell it before would make nested templates cost twice at each depth.
 func (t templates) function(first string, source func(string) (text, name string, err error)) function.Function {
-	return function.New(&function.Spec{
+	return careful(function.New(&function.Spec{
 		Params: []function.Parameter{{Name: first, Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType, AllowMarked: true}},
 		Type:   function.StaticReturnType(cty.DynamicPseudoType),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
@@ -60,7 +60,7 @@ func (t templates) function(first string, source func(string) (text, name string
 			}
 			return t.render(text, name, args[1])
 		},
-	})
+	}))
 }
 
 func (t templates) render(source, name string, vars cty.Value) (cty.Value, error) {
