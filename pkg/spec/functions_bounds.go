@@ -24,7 +24,8 @@ const (
 	maxWidth     = 10_000    // of padding in format, of indent, and bytes of a regular expression
 	maxExponent  = 4096      // of two, of a number that becomes a text, and of the result of pow
 
-	maxAlternatives = 1000 // of a pattern of files
+	maxLocalBytes   = 4 * maxTextBytes // of all texts and numbers in a local value: each may name the one before twice
+	maxAlternatives = 1000             // of a pattern of files
 	maxDoubleStars  = 4
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -294,6 +295,21 @@ func TestNestedTriesEnd(t *testing.T) {
 	got, diags := callIn(t, t.TempDir(), strings.Repeat("try(", 40)+"1"+strings.Repeat(")", 40))
 	require.Empty(t, diags)
 	require.Equal(t, "1", got)
+}
+
+// TestLocalsAreBounded holds that fifty locals, each of which names the one before twice, come to an end.
+func TestLocalsAreBounded(t *testing.T) {
+	for _, form := range []string{`"${local.a%[1]d}${local.a%[1]d}"`, `[local.a%[1]d, local.a%[1]d]`, `{ a = local.a%[1]d, b = local.a%[1]d }`} {
+		var source strings.Builder
+		source.WriteString("locals {\n  a0 = \"0123456789\"\n")
+		for i := range 50 {
+			fmt.Fprintf(&source, "  a%[2]d = "+form+"\n", i, i+1)
+		}
+		source.WriteString("}\n")
+		diags := load(t, source.String()).Evaluate(acme()).Diagnostics
+		require.Lenf(t, diags, 1, form)
+		require.ErrorContains(t, diags, "Local value is too large")
+	}
 }
 
 // TestFunctionsKeepOrigins holds that a resource depends on what a function makes of something not known yet.
