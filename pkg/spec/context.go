@@ -136,7 +136,11 @@ func (x *Session) needsResources(name string) bool {
 	return slices.ContainsFunc(x.dependencies(name), func(d string) bool { return !strings.HasPrefix(d, "local.") })
 }
 
-const unknownFunction = "Call to unknown function"
+const (
+	unknownFunction     = "Call to unknown function"
+	providerNamespace   = `namespace "provider::`
+	noProviderFunctions = "Functions of Terraform's providers cannot be called here: a provider is a document, and runs no code."
+)
 
 // harmless are complaints of the expression language that show no value.
 var harmless = []string{"Unsupported attribute", unknownFunction, "Not enough function arguments", "Too many function arguments", "Unknown variable"}
@@ -162,8 +166,8 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 			scope = p.EvalContext
 		}
 		switch {
-		case d.Summary == unknownFunction && strings.Contains(d.Detail, `namespace "provider::`):
-			d.Detail = "Functions of Terraform's providers cannot be called here: a provider is a document, and runs no code."
+		case d.Summary == unknownFunction && strings.Contains(d.Detail, providerNamespace):
+			d.Detail = noProviderFunctions
 			d.Remedy = "use one of the functions in docs/functions.md, or give the value as a variable"
 		case slices.Contains(harmless, d.Summary):
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -73,7 +74,7 @@ func (t templates) render(source, name string, vars cty.Value) (cty.Value, error
 		return cty.NilVal, fmt.Errorf("templates may render each other %d deep, and %d in all", maxTemplateDepth, maxTemplateCalls)
 	}
 	for _, d := range guard([]byte(source), name, hclsyntax.LexTemplate) {
-		return cty.NilVal, fmt.Errorf("%s: %s: %s", templatePlace(name, d.Range.Start.Line), d.Summary, d.Detail)
+		return cty.NilVal, templateProblem(templatePlace(name, d.Range.Start.Line), d.Summary, d.Detail)
 	}
 	expr, problems := hclsyntax.ParseTemplate([]byte(source), name, hcl.InitialPos)
 	if problems.HasErrors() {
@@ -112,9 +113,11 @@ func checkTemplate(name string, expr hclsyntax.Expression, ctx *hcl.EvalContext)
 	intake := 0
 	for _, t := range expr.Variables() {
 		if _, ok := ctx.Variables[t.RootName()]; !ok {
-			near := didYouMean(t.RootName(), slices.Collect(maps.Keys(ctx.Variables)))
 			place := templatePlace(name, t.SourceRange().Start.Line)
-			return function.NewArgErrorf(1, "holds no %q, which %s uses.%s", t.RootName(), place, near)
+			if near := Nearest(t.RootName(), slices.Collect(maps.Keys(ctx.Variables))); near != "" {
+				return function.NewArgErrorf(1, "holds no %q, which %s uses; it holds %q", t.RootName(), place, near)
+			}
+			return function.NewArgErrorf(1, "holds no %q, which %s uses", t.RootName(), place)
 		}
 		if v, problems := t.TraverseAbs(ctx); !problems.HasErrors() {
 			s := weigh(v)
@@ -138,7 +141,15 @@ func templateError(name string, problems hcl.Diagnostics) error {
 		if p.Subject != nil {
 			place = templatePlace(name, p.Subject.Start.Line)
 		}
-		return fmt.Errorf("%s: %s: %s", place, p.Summary, p.Detail)
+		if p.Summary == unknownFunction && strings.Contains(p.Detail, providerNamespace) {
+			p.Detail = noProviderFunctions
+		}
+		return templateProblem(place, p.Summary, p.Detail)
 	}
 	return nil
+}
+
+// templateProblem has no stop at its end: the message that it goes into sets one.
+func templateProblem(place, summary, detail string) error {
+	return fmt.Errorf("%s: %s: %s", place, summary, strings.TrimSuffix(detail, "."))
 }

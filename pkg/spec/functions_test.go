@@ -194,6 +194,8 @@ var refusals = []struct{ expression, says string }{
 	{`templatefile("deep.tftpl", {})`, "Nested too deeply"},
 	{`templatefile("wrong.tftpl", { x = {} })`, "wrong.tftpl line 2: Unsupported attribute"},
 	{`templatefile("wrong.tftpl", { y = {} })`, "holds no \"x\", which wrong.tftpl line 2 uses"},
+	{`templatefile("wrong.tftpl", { xx = {} })`, "which wrong.tftpl line 2 uses; it holds \"xx\"."},
+	{`templatestring("$${provider::time::x()}", {})`, "a provider is a document"},
 	{`templatefile("wrong.tftpl", sensitive({ x = {} }))`, "not shown"},
 	{`templatefile("wrong.tftpl", [])`, "an object is needed"},
 	{`templatefile("wrong.tftpl", null)`, "must not be null"},
