@@ -19,34 +19,10 @@ import (
 // fileFunctions read files of the stack's folder. The operating system keeps them in it: neither "..", nor an absolute
 // path, nor a symbolic link leads out.
 func fileFunctions(dir string) map[string]function.Function {
-	read := func(name string) ([]byte, error) {
-		if err := foreign(name); err != nil {
-			return nil, err
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			return nil, err
-		}
-		defer root.Close()
-		data, err := readLimited(root, name, MaxFileBytes+1)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
-		case len(data) > MaxFileBytes:
-			return nil, fmt.Errorf("%s is larger than %d bytes", name, MaxFileBytes)
-		}
-		return data, nil
-	}
-	return map[string]function.Function{
-		"file": textFunction(func(name string) (string, error) {
-			data, err := read(name)
-			if err == nil && !utf8.Valid(data) {
-				err = fmt.Errorf("%s is not UTF-8 text; filebase64 reads any file", name)
-			}
-			return string(data), err
-		}),
-		"filebase64": textFunction(func(name string) (string, error) {
-			data, err := read(name)
+	all := map[string]function.Function{
+		"file": pathFunction(func(name string) (string, error) { return readText(dir, name) }),
+		"filebase64": pathFunction(func(name string) (string, error) {
+			data, err := readFile(dir, name)
 			return base64.StdEncoding.EncodeToString(data), err
 		}),
 		"fileexists": function.New(&function.Spec{
@@ -78,6 +54,56 @@ func fileFunctions(dir string) map[string]function.Function {
 			},
 		}),
 	}
+	for name, digest := range digests {
+		all["file"+name] = pathFunction(func(name string) (string, error) {
+			data, err := readFile(dir, name)
+			return digest(data), err
+		})
+	}
+	return all
+}
+
+// pathFunction makes a function of a file's path.
+func pathFunction(f func(path string) (string, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			s, err := f(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			return cty.StringVal(s), nil
+		},
+	})
+}
+
+// readFile reads a file of the stack's folder.
+func readFile(dir, name string) ([]byte, error) {
+	if err := foreign(name); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	data, err := readLimited(root, name, MaxFileBytes+1)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
+	case len(data) > MaxFileBytes:
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, MaxFileBytes)
+	}
+	return data, nil
+}
+
+func readText(dir, name string) (string, error) {
+	data, err := readFile(dir, name)
+	if err == nil && !utf8.Valid(data) {
+		err = fmt.Errorf("%s is not UTF-8 text; filebase64 reads any file", name)
+	}
+	return string(data), err
 }
 
 // privateFolder is vpsync's own, inside the stack's. No function reads it: it holds no configuration, and closing a
@@ -101,6 +127,9 @@ func foreign(name string) error {
 func fileSet(dir, path, pattern string) (cty.Value, error) {
 	if err := foreign(path); err != nil {
 		return cty.NilVal, function.NewArgError(0, err)
+	}
+	if err := boundGlob(pattern); err != nil {
+		return cty.NilVal, function.NewArgError(1, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -23,7 +23,10 @@ const (
 )
 
 // Guard says why a source must not be parsed, or nothing. It runs in time linear in the source.
-func Guard(src []byte, file string) Diagnostics {
+func Guard(src []byte, file string) Diagnostics { return guard(src, file, hclsyntax.LexConfig) }
+
+// guard does so for what a lexer makes of the source: a file, or a template.
+func guard(src []byte, file string, lex func([]byte, string, hcl.Pos) (hclsyntax.Tokens, hcl.Diagnostics)) Diagnostics {
 	start := &Range{File: file, Start: Pos{Line: 1, Column: 1}, End: Pos{Line: 1, Column: 1}}
 	refuse := func(summary, detail string, at *Range) Diagnostics {
 		return Diagnostics{{Severity: SeverityError, Summary: summary, Detail: detail, Range: at}}
@@ -37,7 +40,7 @@ func Guard(src []byte, file string) Diagnostics {
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		return refuse("File holds a NUL byte", fmt.Sprintf("%s is not a text file: there is a NUL at byte %d.", file, i), start)
 	}
-	tokens, _ := hclsyntax.LexConfig(src, file, hcl.InitialPos) // its complaints come again, with more context, from the parser
+	tokens, _ := lex(src, file, hcl.InitialPos) // its complaints come again, with more context, from the parser
 	unary := 0
 	open := []nesting{{byLine: true}} // the file itself, and what is open in it
 	for i, t := range tokens {

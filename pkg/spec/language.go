@@ -1,8 +1,8 @@
 package spec
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -138,27 +138,31 @@ type Parameter struct {
 
 // Functions are what expressions may call, by name; those that are refused with a reason are not among them.
 func Functions() []Function {
-	all := functions("")
+	all, plain := functions(""), plainFunctions("")
 	var out []Function
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if slices.Contains(refusedNames, name) {
-			continue
-		}
-		f := Function{Name: name, Description: all[name].Description()}
-		parameter := func(p function.Parameter) Parameter {
-			if p.Type.IsCapsuleType() { // of try() and can(): an expression of any type, not evaluated yet
-				p.Type = cty.DynamicPseudoType
+	for _, group := range FunctionDocs() {
+		for _, doc := range group.Functions {
+			typed, ok := plain[doc.Name]
+			if !ok {
+				typed = all[doc.Name]
 			}
-			return Parameter{Name: p.Name, Type: p.Type}
+			f := Function{Name: doc.Name, Description: doc.Summary}
+			parameter := func(p function.Parameter) Parameter {
+				if p.Type.IsCapsuleType() { // of try() and can(): an expression of any type, not evaluated yet
+					p.Type = cty.DynamicPseudoType
+				}
+				return Parameter{Name: p.Name, Type: p.Type}
+			}
+			for _, p := range typed.Params() {
+				f.Parameters = append(f.Parameters, parameter(p))
+			}
+			if p := typed.VarParam(); p != nil {
+				last := parameter(*p)
+				f.Variadic = &last
+			}
+			out = append(out, f)
 		}
-		for _, p := range all[name].Params() {
-			f.Parameters = append(f.Parameters, parameter(p))
-		}
-		if p := all[name].VarParam(); p != nil {
-			last := parameter(*p)
-			f.Variadic = &last
-		}
-		out = append(out, f)
 	}
+	slices.SortFunc(out, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
