@@ -53,8 +53,6 @@ type app struct {
 	// ran is the command that was called, and stack what it works on, once they are known.
 	ran   *cobra.Command
 	stack *spec.Stack
-	// understood: the command line made sense, so what fails now is the command itself.
-	understood bool
 
 	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
 	stop        context.Context
@@ -148,7 +146,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 ` + exitCodeHelp(),
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			a.understood, a.ran = true, cmd
+			a.ran = cmd
 			return a.prepare()
 		},
 	}
@@ -174,25 +172,20 @@ carries it out so that a crash loses nothing and buys nothing twice.
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
-	root.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
+	root.AddCommand(a.exitCodesCommand())
+	root.SetHelpCommand(a.helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	a.strict(root)
+	var showVersion bool
+	root.Flags().BoolVar(&showVersion, "version", false, "show the version")
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if showVersion {
+			return a.showVersion()
 		}
-		var names []string
-		for _, c := range root.Commands() {
-			names = append(names, c.Name())
-		}
-		detail := fmt.Sprintf("There is no command %q.", args[0])
-		if near := spec.Nearest(args[0], names); near != "" {
-			detail += fmt.Sprintf(" Did you mean %q?", near)
-		}
-		return wrongUsage("%s", detail)
+		return c.Help()
 	}
-	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &remedyError{summary: "Wrong usage", detail: sentenceOf(err.Error()), remedy: c.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(a.flagError)
 	return root
 }
 

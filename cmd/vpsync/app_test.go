@@ -153,7 +153,7 @@ func TestWrongUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		`Did you mean "plan"?`:                 {"plna"},
 		"Unknown flag: --foo.":                 {"apply", "--foo"},
-		"Accepts 2 arg(s), received 1.":        {"import", "server.web"},
+		"ID is missing: the command is":        {"import", "server.web"},
 		"--refresh x: it is":                   {"plan", "--refresh=x"},
 		"resolve takes exactly one of --id ID": {"resolve", "server.web"},
 		"--log-level loud: it is":              {"version", "--log-level", "loud"},

@@ -20,7 +20,7 @@ var starter string
 
 func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "init", Short: "Write a commented stack to start from", Args: cobra.NoArgs,
+		Use: "init", Short: "Write a commented stack to start from",
 		Long:    "Writes main.hcl, and lines for .vpsync/ into .gitignore. What exists is never overwritten.",
 		Example: "  vpsync init\n  vpsync init -C infrastructure",
 		RunE:    func(*cobra.Command, []string) error { return a.init() },

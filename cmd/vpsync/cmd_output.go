@@ -17,7 +17,7 @@ import (
 func (a *app) outputCommand() *cobra.Command {
 	var raw bool
 	c := &cobra.Command{
-		Use: "output [NAME]", Short: "Show the outputs of the last apply", Args: cobra.MaximumNArgs(1),
+		Use: "output [NAME]", Short: "Show the outputs of the last apply",
 		Long:    "Shows what the last apply recorded of the outputs. Sensitive outputs are never stored: they are shown by nothing.",
 		Example: "  vpsync output\n  vpsync output --raw database_address\n  vpsync output --json",
 		RunE: func(c *cobra.Command, args []string) error {

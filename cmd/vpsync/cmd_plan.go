@@ -43,7 +43,7 @@ type planOptions struct {
 func (a *app) planCommand() *cobra.Command {
 	var o planOptions
 	c := &cobra.Command{
-		Use: "plan", Short: "Show what would happen", Args: cobra.NoArgs,
+		Use: "plan", Short: "Show what would happen",
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 

@@ -16,8 +16,8 @@ import (
 func (a *app) providersCommand() *cobra.Command {
 	c := &cobra.Command{Use: "providers", Short: "What each API offers, and what it cannot do"}
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the providers", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return a.listProviders() }},
-		&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible", Args: cobra.ExactArgs(1),
+		&cobra.Command{Use: "list", Short: "List the providers", RunE: func(*cobra.Command, []string) error { return a.listProviders() }},
+		&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible",
 			RunE: func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }},
 	)
 	return c

@@ -20,7 +20,7 @@ type resolveOptions struct {
 func (a *app) resolveCommand() *cobra.Command {
 	var o resolveOptions
 	c := &cobra.Command{
-		Use: "resolve ADDRESS", Short: "Answer what a request without an answer has done", Args: cobra.ExactArgs(1),
+		Use: "resolve ADDRESS", Short: "Answer what a request without an answer has done",
 		Long: `When the answer to a request was lost and the API offers no way to look, only you can tell what it did. Look at the
 provider's own pages, and answer with one of:
 

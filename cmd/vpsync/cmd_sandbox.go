@@ -39,17 +39,17 @@ it and change it directly, as somebody at the provider would.`}
 	flags.StringVar(&o.account, "account", "", "the account, where the stack has several")
 	flags.StringVar(&o.provider, "provider", "", "the provider, where the folder holds no stack (default servosphere)")
 	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
-		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults", Args: cobra.NoArgs,
+		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults",
 			RunE: func(*cobra.Command, []string) error { return a.sandboxReset(o) }},
-		&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist", Args: cobra.MaximumNArgs(1),
+		&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist",
 			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxList(o, args) }},
-		&cobra.Command{Use: "create KIND ATTR=VALUE...", Short: "Make an object", Args: cobra.MinimumNArgs(1),
+		&cobra.Command{Use: "create KIND [ATTR=VALUE...]", Short: "Make an object",
 			Example: "  vpsync sandbox create network name=legacy cidr=10.9.0.0/24",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxCreate(o, args[0], args[1:]) }},
-		&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object", Args: cobra.MinimumNArgs(3),
+		&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object",
 			Example: "  vpsync sandbox set firewall_rule fw_1000000001 source=0.0.0.0/0",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxSet(o, args[0], args[1], args[2:]) }},
-		&cobra.Command{Use: "delete KIND ID", Short: "Delete an object", Args: cobra.ExactArgs(2),
+		&cobra.Command{Use: "delete KIND ID", Short: "Delete an object",
 			RunE: func(_ *cobra.Command, args []string) error { return a.sandboxDelete(o, args[0], args[1]) }},
 	)
 	return c
@@ -257,7 +257,7 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 
 func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
 	var clearIt bool
-	c := &cobra.Command{Use: "log", Short: "Show every request that arrived", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "log", Short: "Show every request that arrived",
 		RunE: func(*cobra.Command, []string) error {
 			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 				if clearIt {
@@ -299,7 +299,7 @@ func (a *app) sandboxFaultCommand(o *sandboxOptions) *cobra.Command {
 	var f sandbox.Fault
 	var clearThem bool
 	c := &cobra.Command{
-		Use: "fault [REQUEST] [WHAT]", Short: "Make requests go wrong", Args: cobra.MaximumNArgs(2),
+		Use: "fault [REQUEST] [WHAT]", Short: "Make requests go wrong",
 		Long: `Arms a fault: the next request that fits goes wrong. REQUEST is a method and a path such as "POST /servers" or
 "DELETE /servers/{id}"; WHAT is one of
 
@@ -353,7 +353,7 @@ func (a *app) sandboxServeCommand(o *sandboxOptions) *cobra.Command {
 	var addr string
 	var provisioning time.Duration
 	c := &cobra.Command{
-		Use: "serve", Short: "Offer the emulated account over HTTP", Args: cobra.NoArgs,
+		Use: "serve", Short: "Offer the emulated account over HTTP",
 		Long:    "Serves the emulated account until it is interrupted, and prints the environment that makes vpsync talk to it.",
 		Example: "  vpsync sandbox serve --addr 127.0.0.1:8080",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), *o, addr, provisioning) },

@@ -61,7 +61,7 @@ func (a *app) readState(ctx context.Context) (st *state.State, err error) {
 
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show what is recorded", Args: cobra.NoArgs,
+		Use: "show", Short: "Show what is recorded",
 		Long:    "Shows every recorded resource with the values that the API answered last. It sends nothing.",
 		Example: "  vpsync show\n  vpsync show --json",
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -18,15 +18,15 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "state", Short: "Look at the state, and correct it"}
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the recorded addresses", Args: cobra.NoArgs,
+		&cobra.Command{Use: "list", Short: "List the recorded addresses",
 			RunE: func(c *cobra.Command, _ []string) error { return a.stateList(c.Context()) }},
-		&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource", Args: cobra.ExactArgs(1),
+		&cobra.Command{Use: "show ADDRESS", Short: "Show one recorded resource",
 			RunE: func(c *cobra.Command, args []string) error { return a.stateShow(c.Context(), args[0]) }},
-		&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay", Args: cobra.MinimumNArgs(1),
+		&cobra.Command{Use: "rm ADDRESS...", Short: "Forget resources; their objects stay",
 			RunE: func(c *cobra.Command, args []string) error { return a.stateRemove(c.Context(), args) }},
-		&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address", Args: cobra.ExactArgs(2),
+		&cobra.Command{Use: "mv FROM TO", Short: "Give a recorded resource another address",
 			RunE: func(c *cobra.Command, args []string) error { return a.stateMove(c.Context(), args[0], args[1]) }},
-		&cobra.Command{Use: "verify", Short: "Check the state against its invariants", Args: cobra.NoArgs,
+		&cobra.Command{Use: "verify", Short: "Check the state against its invariants",
 			RunE: func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
 		a.leftoversCommand(),
 	)
@@ -201,7 +201,7 @@ func (a *app) stateVerify(ctx context.Context) (err error) {
 
 func (a *app) leftoversCommand() *cobra.Command {
 	var dismiss []string
-	c := &cobra.Command{Use: "leftovers", Short: "List objects that vpsync let go of because the API cannot delete them", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "leftovers", Short: "List objects that vpsync let go of because the API cannot delete them",
 		Example: "  vpsync state leftovers\n  vpsync state leftovers --dismiss net_1234567890    # it was removed by hand",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(dismiss) > 0 {

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -44,6 +45,38 @@ func exitCodeHelp() string {
 		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+func (a *app) exitCodesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp(),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(newExitCodesDocument())
+			}
+			_, err := fmt.Fprintln(a.out, exitCodeHelp())
+			return err
+		},
+	}
+}
+
+// exitCodesDocument is the table of exit codes for programs.
+type exitCodesDocument struct {
+	FormatVersion string             `json:"format_version"`
+	ExitCodes     []exitCodeDocument `json:"exit_codes"`
+}
+
+type exitCodeDocument struct {
+	Code    int    `json:"code"`
+	Meaning string `json:"meaning"`
+}
+
+func newExitCodesDocument() exitCodesDocument {
+	d := exitCodesDocument{FormatVersion: "1.0"}
+	for _, e := range exitCodes {
+		d.ExitCodes = append(d.ExitCodes, exitCodeDocument{e.code, e.meaning})
+	}
+	return d
 }
 
 // exitError ends a command with a code of its own. Where shown is set, everything has been said already.
@@ -114,12 +147,19 @@ func (a *app) describe(err error) spec.Diagnostic {
 		imported *apply.ImportError
 		resolved *apply.ResolveError
 		own      *remedyError
+		usage    *usageError
 	)
 	switch {
 	case errors.As(err, &own):
 		d.Summary, d.Detail, d.Remedy, d.Range = own.summary, own.detail, own.remedy, own.at
-	case !a.understood:
+	case errors.As(err, &usage):
 		d.Summary, d.Remedy = "Wrong usage", "vpsync --help"
+		if usage.at == nil {
+			usage.at = a.ran
+		}
+		if usage.at != nil {
+			d.Remedy = usage.at.CommandPath() + " --help"
+		}
 	case errors.As(err, &locked):
 		d.Summary = "The state is locked"
 		if locked.Owner.ID != "" {
@@ -156,11 +196,6 @@ func (a *app) describe(err error) spec.Diagnostic {
 type remedyError struct {
 	summary, detail, remedy string
 	at                      *spec.Range
-}
-
-// wrongUsage is an error about the command line itself.
-func wrongUsage(format string, args ...any) error {
-	return &remedyError{summary: "Wrong usage", detail: sentenceOf(fmt.Sprintf(format, args...)), remedy: "vpsync --help"}
 }
 
 func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
