@@ -250,10 +250,15 @@ func (a *app) statePath() string {
 	return filepath.Join(a.workDir(), "state.db")
 }
 
-// confirm asks a question that only "yes" answers.
+// confirm asks a question that only "yes" answers. It is true or an error, which says that nothing was changed.
 func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 	if !a.inTerminal {
-		return false, errors.New("there is no terminal to ask on: give --auto-approve to go on without a question")
+		e := &remedyError{summary: "There is no terminal to ask on",
+			detail: "Nothing was changed. With --auto-approve it goes on without a question."}
+		if a.ran != nil {
+			e.remedy = a.ran.CommandPath() + " --auto-approve"
+		}
+		return false, e
 	}
 	fmt.Fprintf(a.errs, "\n%s\nOnly \"yes\" goes on: ", question)
 	answer := make(chan string, 1)
@@ -265,6 +270,10 @@ func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	case text := <-answer:
-		return text == "yes", nil
+		if text != "yes" {
+			fmt.Fprintln(a.errs) // an answer of Ctrl-D leaves the line open
+			return false, &remedyError{summary: "Not confirmed", detail: "Nothing was changed."}
+		}
+		return true, nil
 	}
 }

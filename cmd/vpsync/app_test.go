@@ -106,6 +106,7 @@ func TestPrompt(t *testing.T) {
 		code := run(context.Background(), []string{"-C", dir, "apply", "--sandbox"}, map[string]string{"HOME": dir}, s.streams, nil, hooks{})
 		require.Equal(t, want, code, "%q: %s", answer, s)
 		require.Contains(t, s.stderr.String(), `Only "yes" goes on`)
+		require.Equal(t, want != exitDone, strings.Contains(s.stderr.String(), "\nError: Not confirmed\n\n  Nothing was changed.\n"), s)
 		_, listed := vpsync(t, dir, nil, "sandbox", "list")
 		require.Equal(t, want == exitDone, strings.Contains(listed.stdout.String(), "net_"))
 	}
@@ -113,7 +114,8 @@ func TestPrompt(t *testing.T) {
 	write(t, dir, map[string]string{"main.hcl": oneNetwork})
 	code, s := vpsync(t, dir, nil, "apply", "--sandbox")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, s.stderr.String(), "--auto-approve")
+	require.Contains(t, s.stderr.String(), "Error: There is no terminal to ask on")
+	require.Contains(t, s.stderr.String(), "\n    vpsync apply -C "+dir+" --sandbox --auto-approve\n")
 }
 
 // TestInterruptedBeforeAnything: an interrupt while the prompt waits changes nothing and says so.
@@ -157,7 +159,7 @@ func TestWrongUsage(t *testing.T) {
 		"--refresh x: it is":                   {"plan", "--refresh=x"},
 		"resolve takes exactly one of --id ID": {"resolve", "server.web"},
 		"--log-level loud: it is":              {"version", "--log-level", "loud"},
-		"an address is server.web":             {"state", "show", "web"},
+		"An address is server.web":             {"state", "show", "web"},
 	} {
 		code, s := vpsync(t, t.TempDir(), nil, args...)
 		require.Equal(t, exitFailed, code, "%v", args)

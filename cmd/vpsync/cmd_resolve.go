@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
-	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 type resolveOptions struct {
@@ -38,7 +37,7 @@ provider's own pages, and answer with one of:
 }
 
 func (a *app) resolve(ctx context.Context, o resolveOptions, address string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}
@@ -57,6 +56,10 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 			return err
 		}
 		name := render.Escape(at.String())
+		if a.json {
+			answer := map[bool]string{o.retry: "retry", o.forget: "forget", o.id != "": "id"}[true]
+			return a.printJSON(resolvedDocument{formatVersion, at.String(), answer, o.id})
+		}
 		text := fmt.Sprintf("%s is bound to %s.", name, render.Escape(o.id))
 		switch {
 		case o.retry:

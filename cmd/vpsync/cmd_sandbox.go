@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -88,16 +87,35 @@ func (a *app) withSandbox(o sandboxOptions, do func(*sandbox.Sandbox, *providers
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return do(s, def)
+	return refusal(do(s, def))
+}
+
+// refusal is what the sandbox says against a command, without the package's name before it.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, its := strings.CutPrefix(err.Error(), "sandbox: ")
+	if !its {
+		return err
+	}
+	return &remedyError{summary: "The sandbox cannot do this", detail: sentenceOf(text)}
 }
 
 func (a *app) sandboxReset(o sandboxOptions) error {
+	account, _, err := a.emulated(o)
+	if err != nil {
+		return err
+	}
 	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 		if err := s.Reset(); err != nil {
 			return err
 		}
-		if _, err := os.Stat(filepath.Join(a.dir, ".vpsync", "sandbox", "state.db")); err == nil {
+		if _, err := os.Stat(a.sandboxStatePath()); err == nil {
 			fmt.Fprintln(a.errs, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.")
+		}
+		if a.json {
+			return a.printJSON(resetDocument{formatVersion, account, true})
 		}
 		_, err := fmt.Fprintln(a.out, "The sandbox is empty.")
 		return err
@@ -165,7 +183,7 @@ func assignments(def *providers.Definition, kind string, words []string) (spec.V
 	for _, word := range words {
 		name, text, ok := strings.Cut(word, "=")
 		if !ok {
-			return nil, fmt.Errorf("%q is not ATTR=VALUE", word)
+			return nil, wrongUsage("%q is not ATTR=VALUE", word)
 		}
 		at := k.Attribute(name)
 		if at == nil {
@@ -181,7 +199,8 @@ func assignments(def *providers.Definition, kind string, words []string) (spec.V
 		}
 		v, err := valueOf(at, text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, &remedyError{summary: fmt.Sprintf("No value for %s of %s", name, article(kind)),
+				detail: notAValue(at, text, err)}
 		}
 		out[name] = v
 	}
@@ -200,15 +219,25 @@ func valueOf(at *spec.Attribute, text string) (cty.Value, error) {
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "value", hcl.InitialPos)
 	if diags.HasErrors() {
-		return cty.NilVal, errors.New(diags[0].Summary)
+		return cty.NilVal, errNoHCL
 	}
 	v, diags := expr.Value(nil)
 	if diags.HasErrors() {
-		return cty.NilVal, errors.New(diags[0].Summary)
+		return cty.NilVal, errNoHCL
 	}
 	return convert.Convert(v, at.Type)
 }
 
+var errNoHCL = errors.New("no constant value in HCL")
+
+// notAValue says what an attribute takes and why the text is none.
+func notAValue(at *spec.Attribute, text string, err error) string {
+	detail := fmt.Sprintf("%s takes %s, which %s is not.", at.Name, article(at.Type.FriendlyNameForConstraint()), text)
+	if !errors.Is(err, errNoHCL) {
+		detail += " " + sentenceOf(err.Error())
+	}
+	return detail
+}
 func (a *app) sandboxCreate(o sandboxOptions, kind string, words []string) error {
 	return a.withSandbox(o, func(s *sandbox.Sandbox, def *providers.Definition) error {
 		v, err := assignments(def, kind, words)
@@ -239,7 +268,10 @@ func (a *app) sandboxSet(o sandboxOptions, kind, id string, words []string) erro
 
 func (a *app) showObject(o spec.Object) error {
 	if a.json {
-		return a.printJSON(newObjectDocument(o))
+		return a.printJSON(struct {
+			FormatVersion string `json:"format_version"`
+			objectDocument
+		}{formatVersion, newObjectDocument(o)})
 	}
 	a.writeObject(o)
 	return nil
@@ -249,6 +281,9 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 		if err := s.Delete(kind, id); err != nil {
 			return err
+		}
+		if a.json {
+			return a.printJSON(deletedDocument{formatVersion, kind, id})
 		}
 		_, err := fmt.Fprintf(a.out, "%s %s is gone.\n", render.Escape(kind), render.Escape(id))
 		return err
@@ -261,13 +296,28 @@ func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 				if clearIt {
-					return s.ClearLog()
+					return a.clearLog(s)
 				}
 				return a.writeLog(s)
 			})
 		}}
 	c.Flags().BoolVar(&clearIt, "clear", false, "forget the requests so far")
 	return c
+}
+
+func (a *app) clearLog(s *sandbox.Sandbox) error {
+	log, err := s.Log()
+	if err != nil {
+		return err
+	}
+	if err := s.ClearLog(); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(clearedDocument{formatVersion, len(log)})
+	}
+	_, err = fmt.Fprintf(a.out, "%s forgotten.\n", render.Plural(len(log), "request"))
+	return err
 }
 
 func (a *app) writeLog(s *sandbox.Sandbox) error {
@@ -327,26 +377,85 @@ Without arguments it lists what is armed.`,
 }
 
 func (a *app) fault(s *sandbox.Sandbox, f sandbox.Fault, clearThem bool, args []string) error {
-	switch {
-	case clearThem:
-		return s.ClearFaults()
-	case len(args) == 2:
-		f.Request, f.Do = args[0], sandbox.FaultKind(args[1])
-		if f.Do != sandbox.FaultStatus {
-			f.Status = 0
-		}
-		return s.AddFault(f)
-	case len(args) == 1:
-		return errors.New("a fault takes a request and what goes wrong with it: see vpsync sandbox fault --help")
+	if len(args) == 1 {
+		return wrongUsage("WHAT is missing: a fault takes a request and what goes wrong with it")
+	}
+	if clearThem && len(args) > 0 {
+		return wrongUsage("--clear disarms all faults and arms none")
+	}
+	if len(args) == 2 {
+		return a.arm(s, f, args[0], args[1])
 	}
 	faults, err := s.Faults()
 	if err != nil {
 		return err
 	}
+	if clearThem {
+		if err := s.ClearFaults(); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(clearedDocument{formatVersion, len(faults)})
+		}
+		_, err := fmt.Fprintf(a.out, "%s disarmed.\n", render.Plural(len(faults), "fault"))
+		return err
+	}
+	d := faultsDocument{FormatVersion: formatVersion, Faults: []faultDocument{}}
 	for _, f := range faults {
-		fmt.Fprintf(a.out, "%s  %s\n", f.Do, render.Escape(f.Request))
+		d.Faults = append(d.Faults, newFaultDocument(f))
+	}
+	if a.json {
+		return a.printJSON(d)
+	}
+	if len(faults) == 0 {
+		fmt.Fprintln(a.errs, "No fault is armed.")
+	}
+	for _, f := range d.Faults {
+		fmt.Fprintln(a.out, f.sentence())
 	}
 	return nil
+}
+
+func (a *app) arm(s *sandbox.Sandbox, f sandbox.Fault, request, what string) error {
+	f.Request, f.Do = request, sandbox.FaultKind(what)
+	if f.Do != sandbox.FaultStatus {
+		f.Status = 0
+	}
+	if err := s.AddFault(f); err != nil {
+		return err
+	}
+	d := newFaultDocument(f)
+	if a.json {
+		return a.printJSON(faultsDocument{formatVersion, []faultDocument{d}})
+	}
+	_, err := fmt.Fprintf(a.out, "Armed: %s\n", d.sentence())
+	return err
+}
+
+// sentence reads: status 503  GET /servers  3 times, from request 2 on, counted since it was armed.
+func (d faultDocument) sentence() string {
+	what := string(d.Do)
+	if d.Status != 0 {
+		what += fmt.Sprintf(" %d", d.Status)
+	}
+	if d.For != "" {
+		what += " for " + d.For
+	}
+	request := d.Request
+	if request == "" {
+		request = "any request"
+	}
+	when := "once"
+	switch {
+	case d.Times < 0:
+		when = "each time"
+	case d.Times > 1:
+		when = fmt.Sprintf("%d times", d.Times)
+	}
+	if d.Nth > 1 {
+		when += fmt.Sprintf(", from request %d on, counted since it was armed", d.Nth)
+	}
+	return fmt.Sprintf("%s  %s  %s", what, render.Escape(request), when)
 }
 
 func (a *app) sandboxServeCommand(o *sandboxOptions) *cobra.Command {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
 
 func (a *app) stateCommand() *cobra.Command {
@@ -53,28 +53,8 @@ func (a *app) stateList(ctx context.Context) error {
 	return nil
 }
 
-// recorded finds the resources at an address: its object and its deposed ones.
-func recorded(st *state.State, a spec.Address) ([]*state.Resource, error) {
-	var found []*state.Resource
-	var names []string
-	for _, r := range st.Resources {
-		names = append(names, r.Address.String())
-		if r.Address == a {
-			found = append(found, r)
-		}
-	}
-	if len(found) == 0 {
-		e := &remedyError{summary: "No such resource", detail: fmt.Sprintf("Nothing is recorded at %s.", a), remedy: "vpsync state list"}
-		if near := spec.Nearest(a.String(), names); near != "" {
-			e.detail += fmt.Sprintf(" Did you mean %s?", near)
-		}
-		return nil, e
-	}
-	return found, nil
-}
-
 func (a *app) stateShow(ctx context.Context, address string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}
@@ -82,7 +62,7 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	found, err := recorded(st, at)
+	found, err := a.recorded(st, at)
 	if err != nil {
 		return err
 	}
@@ -95,86 +75,110 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 	return nil
 }
 
-// edit changes the state under its lock, after a backup.
-func (a *app) edit(ctx context.Context, command string, change func(*state.State) ([]state.Write, error)) (err error) {
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	lock, err := store.Lock(ctx, a.owner(command))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
-	st, err := store.Load(ctx)
-	if err != nil {
-		return err
-	}
-	writes, err := change(st)
-	if err != nil || len(writes) == 0 {
-		return err
-	}
-	if _, err := store.Backup(ctx); err != nil {
-		return err
-	}
-	return store.Commit(ctx, writes...)
-}
-
 func (a *app) stateRemove(ctx context.Context, addresses []string) error {
-	return a.edit(ctx, "state rm", func(st *state.State) ([]state.Write, error) {
+	var all []spec.Address
+	for _, text := range addresses {
+		at, err := addressOf(text)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	var removed []*state.Resource
+	if err := a.edit(ctx, "state rm", func(st *state.State) ([]state.Write, error) {
 		var writes []state.Write
-		for _, text := range addresses {
-			at, err := spec.ParseAddress(text)
-			if err != nil {
-				return nil, err
-			}
-			found, err := recorded(st, at)
+		for _, at := range all {
+			found, err := a.recorded(st, at)
 			if err != nil {
 				return nil, err
 			}
 			for _, r := range found {
 				writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed})
-				fmt.Fprintf(a.out, "%s is forgotten. %s stays at the provider, unmanaged.\n", render.Escape(at.String()), render.Escape(r.ID))
+				removed = append(removed, r)
 			}
 		}
 		return writes, nil
-	})
+	}); err != nil {
+		return err
+	}
+	if a.json {
+		d := removedDocument{FormatVersion: formatVersion}
+		for _, r := range removed {
+			d.Removed = append(d.Removed, newRemovedResource(r))
+		}
+		return a.printJSON(d)
+	}
+	for _, r := range removed {
+		if _, err := fmt.Fprintf(a.out, "%s is forgotten. %s stays at the provider, unmanaged.\n",
+			render.Escape(r.Address.String()), render.Escape(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) stateMove(ctx context.Context, from, to string) error {
-	source, err := spec.ParseAddress(from)
+	source, err := addressOf(from)
 	if err != nil {
 		return err
 	}
-	target, err := spec.ParseAddress(to)
+	target, err := addressOf(to)
 	if err != nil {
 		return err
 	}
-	return a.edit(ctx, "state mv", func(st *state.State) ([]state.Write, error) {
-		if _, err := recorded(st, source); err != nil {
+	if err := a.edit(ctx, "state mv", func(st *state.State) ([]state.Write, error) {
+		if err := a.mayMove(st, source, target); err != nil {
 			return nil, err
 		}
-		if source.Kind != target.Kind {
-			return nil, fmt.Errorf("a %s cannot become a %s", source.Kind, target.Kind)
-		}
-		for _, r := range st.Resources {
-			if r.Address == target {
-				return nil, &remedyError{summary: "The address is taken", detail: fmt.Sprintf("%s is bound to %s already.", target, r.ID), remedy: "vpsync state rm " + target.String()}
-			}
-		}
-		for _, i := range st.Intents {
-			if i.Address == source || i.Address == target {
-				return nil, &remedyError{summary: "A request is open", detail: fmt.Sprintf("It is not known yet what the %s of %s did.", i.Operation, i.Address), remedy: "vpsync apply    # settles it"}
-			}
-		}
-		fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
 		return []state.Write{state.MoveResource{From: source, To: target}}, nil
-	})
+	}); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(movedDocument{formatVersion, source.String(), target.String()})
+	}
+	_, err = fmt.Fprintf(a.out, "%s is now %s.\n", render.Escape(source.String()), render.Escape(target.String()))
+	return err
+}
+
+// mayMove says why an address cannot become another.
+func (a *app) mayMove(st *state.State, source, target spec.Address) error {
+	if _, err := a.recorded(st, source); err != nil {
+		return err
+	}
+	if source == target {
+		return &remedyError{summary: "Nothing to move", detail: fmt.Sprintf("%s is there already.", source)}
+	}
+	if source.Kind != target.Kind {
+		e := &remedyError{summary: "Another kind",
+			detail: fmt.Sprintf("%s cannot become %s.", sentenceStart(article(source.Kind)), article(target.Kind))}
+		if kinds := kindNames(); !slices.Contains(kinds, target.Kind) {
+			e.summary, e.detail = "No such kind", fmt.Sprintf("There is no kind %q.", target.Kind)
+			if near := spec.Nearest(target.Kind, kinds); near != "" {
+				e.detail += fmt.Sprintf(" Did you mean %q?", near)
+			}
+		}
+		return e
+	}
+	for _, r := range st.Resources {
+		if r.Address == target {
+			return &remedyError{summary: "The address is taken", detail: fmt.Sprintf("%s is bound to %s already.", target, r.ID),
+				remedy: "vpsync state rm " + shellWord(target.String())}
+		}
+	}
+	for _, i := range st.Intents {
+		if i.Address == source || i.Address == target {
+			return &remedyError{summary: "A request is open",
+				detail: fmt.Sprintf("It is not known yet what the %s of %s did.", i.Operation, i.Address), remedy: "vpsync apply    # settles it"}
+		}
+	}
+	return nil
 }
 
 func (a *app) stateVerify(ctx context.Context) (err error) {
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
+	store, err := a.openRecords(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,6 +190,7 @@ func (a *app) stateVerify(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.hintAtSandbox(ctx, st)
 	if runtime.GOOS != "windows" {
 		if info, err := os.Stat(a.statePath()); err == nil && info.Mode().Perm()&0o077 != 0 {
 			return &remedyError{summary: "The state can be read by others", detail: fmt.Sprintf("%s has the mode %s.", a.statePath(), info.Mode().Perm()), remedy: "chmod 600 " + a.statePath()}
@@ -240,21 +245,42 @@ func (a *app) leftovers(ctx context.Context) error {
 }
 
 func (a *app) dismiss(ctx context.Context, ids []string) error {
-	return a.edit(ctx, "state leftovers", func(st *state.State) ([]state.Write, error) {
+	var dismissed []*state.Leftover
+	if err := a.edit(ctx, "state leftovers", func(st *state.State) ([]state.Write, error) {
 		var writes []state.Write
-		for _, id := range ids {
+		for i, id := range ids {
+			if slices.Contains(ids[:i], id) {
+				continue
+			}
 			found := false
 			for _, l := range st.Leftovers {
 				if l.ID == id {
 					found = true
 					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID})
-					fmt.Fprintf(a.out, "%s %s is off the list. If it still exists, it is unmanaged now.\n", render.Noun(l.Kind), render.Escape(id))
+					dismissed = append(dismissed, l)
 				}
 			}
 			if !found {
-				return nil, &remedyError{summary: "No such leftover", detail: fmt.Sprintf("%q is not on the list.", id), remedy: "vpsync state leftovers"}
+				return nil, &remedyError{summary: "No such leftover", detail: fmt.Sprintf("%q is not on the list.", id),
+					remedy: "vpsync state leftovers"}
 			}
 		}
 		return writes, nil
-	})
+	}); err != nil {
+		return err
+	}
+	if a.json {
+		d := dismissedDocument{FormatVersion: formatVersion}
+		for _, l := range dismissed {
+			d.Dismissed = append(d.Dismissed, render.NewLeftoverDocument(l))
+		}
+		return a.printJSON(d)
+	}
+	for _, l := range dismissed {
+		if _, err := fmt.Fprintf(a.out, "%s %s is off the list. If it still exists, it is unmanaged now.\n",
+			sentenceStart(render.Noun(l.Kind)), render.Escape(l.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ func (a *app) unlock(ctx context.Context, id string) (err error) {
 	if err := store.Unlock(ctx, id); err != nil {
 		return &remedyError{summary: "Nothing was unlocked", detail: sentenceOf(err.Error())}
 	}
+	if a.json {
+		return a.printJSON(unlockedDocument{formatVersion, id})
+	}
 	_, err = fmt.Fprintf(a.out, "The lock %s is broken.\n", render.Escape(id))
 	return err
 }

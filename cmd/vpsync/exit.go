@@ -60,19 +60,8 @@ func (a *app) exitCodesCommand() *cobra.Command {
 	}
 }
 
-// exitCodesDocument is the table of exit codes for programs.
-type exitCodesDocument struct {
-	FormatVersion string             `json:"format_version"`
-	ExitCodes     []exitCodeDocument `json:"exit_codes"`
-}
-
-type exitCodeDocument struct {
-	Code    int    `json:"code"`
-	Meaning string `json:"meaning"`
-}
-
 func newExitCodesDocument() exitCodesDocument {
-	d := exitCodesDocument{FormatVersion: "1.0"}
+	d := exitCodesDocument{FormatVersion: formatVersion}
 	for _, e := range exitCodes {
 		d.ExitCodes = append(d.ExitCodes, exitCodeDocument{e.code, e.meaning})
 	}
@@ -127,6 +116,7 @@ func (a *app) show(err error) {
 		diags = spec.Diagnostics{a.describe(err)}
 	}
 	a.completeDiagnostics(diags)
+	a.showPlaces(diags)
 	if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
 			_, _ = a.out.Write(text)
@@ -136,9 +126,29 @@ func (a *app) show(err error) {
 	_ = render.Diagnostics(a.errs, diags, a.errOptions())
 }
 
+// showPlaces adds the source line to messages of this package, which know a place and not what stands there.
+func (a *app) showPlaces(diags spec.Diagnostics) {
+	for i, d := range diags {
+		if d.Range == nil || d.Snippet != "" || d.Range.Start.Line < 1 {
+			continue
+		}
+		src, err := spec.ReadFile(a.dir, d.Range.File)
+		if err != nil {
+			continue // of a definition, or gone since
+		}
+		lines := strings.Split(string(src), "\n")
+		if d.Range.Start.Line <= len(lines) {
+			diags[i].Snippet = strings.TrimSuffix(lines[d.Range.Start.Line-1], "\r")
+		}
+	}
+}
+
 // describe gives an error a summary and a remedy where its kind is known.
 func (a *app) describe(err error) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "vpsync failed", Detail: sentenceOf(err.Error())}
+	if a.ran != nil {
+		d.Summary = a.ran.CommandPath() + " failed"
+	}
 	var (
 		locked   *state.LockedError
 		damaged  *state.DamagedError
@@ -211,10 +221,14 @@ func sentenceOf(text string) string {
 	if text == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if strings.ContainsAny(text[len(text)-1:], ".!?:)") {
+	text = sentenceStart(text)
+	if strings.ContainsAny(text[len(text)-1:], ".!?:") || strings.HasSuffix(text, ".)") {
 		return text
 	}
 	return text + "."
+}
+
+func sentenceStart(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }

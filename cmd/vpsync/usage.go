@@ -96,7 +96,9 @@ func (a *app) flagError(c *cobra.Command, err error) error {
 		return wrongUsage("%s", err)
 	}
 	flag := invalid.GetFlag()
-	wants := map[string]string{"int": "a whole number", "duration": "a duration such as 30s or 2m", "bool": "true or false"}[flag.Value.Type()]
+	wants := map[string]string{
+		"int": "a whole number", "duration": "a duration such as 30s or 2m", "bool": "true or false",
+	}[flag.Value.Type()]
 	if wants == "" {
 		return wrongUsage("%s", err)
 	}
