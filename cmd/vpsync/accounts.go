@@ -71,9 +71,10 @@ const (
 	sandboxEndpoint = "https://sandbox.invalid"
 	sandboxToken    = "sandbox"
 	// An embedded sandbox hurries: nobody watches a server boot that does not exist, or waits an hour for a rate limit
-	// that nobody set. `vpsync sandbox serve` has the provider's limits.
-	sandboxProvisioning = 300 * time.Millisecond
-	sandboxPoll         = 50 * time.Millisecond
+	// that nobody set. `vpsync sandbox serve` has the provider's limits. The first look comes after everything is ready: a
+	// run takes the requests that its plan announced.
+	sandboxProvisioning = 200 * time.Millisecond
+	sandboxPoll         = 300 * time.Millisecond
 )
 
 // client connects one account: to an emulated one, or to the provider with the token of its variable.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
@@ -95,6 +96,20 @@ network "n" {
   cidr = "10.0.0.0/24"
 }
 `
+
+// TestProvidersFit: what is shown of a provider is no wider than the terminal.
+func TestProvidersFit(t *testing.T) {
+	for _, width := range []int{60, 80} {
+		for _, args := range [][]string{{"providers", "list"}, {"providers", "show", "servosphere"}} {
+			s := testStreams()
+			s.outTerminal, s.outWidth = true, func() int { return width }
+			require.Equal(t, exitDone, run(context.Background(), append(args, "--no-color"), nil, s.streams, nil, hooks{}), s)
+			for line := range strings.Lines(s.stdout.String()) {
+				require.LessOrEqual(t, render.Width(strings.TrimSuffix(line, "\n")), width, line)
+			}
+		}
+	}
+}
 
 // TestPrompt: only "yes" goes on, and without a terminal nothing is asked.
 func TestPrompt(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -53,8 +54,7 @@ func (a *app) showProvider(name string) error {
 			providerDocument
 		}{"1.0", doc})
 	}
-	doc.write(a.out, a.tableOptions())
-	return nil
+	return doc.write(a.out, a.tableOptions(), a.outOptions())
 }
 
 // providerDocument is a definition as users need to know it.
@@ -187,16 +187,19 @@ func cannot(k *spec.Kind) []string {
 	return out
 }
 
-func (d providerDocument) write(w io.Writer, o render.Options) {
+// write shows a definition: tables as wide as o says, sentences as wide as prose does.
+func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
+	w := &bytes.Buffer{}
 	s := render.Style{Color: o.Color}
-	fmt.Fprintf(w, "%s (%s)\n%s\nToken from %s; %s overrides the address.\nWhat the vendor does not print was inferred; the lines are those of %s.provider.hcl.\n",
-		s.Bold(d.Title), d.Name, d.BaseURL, d.TokenEnv, d.URLEnv, d.Name)
+	say := func(indent, hang int, text string) { _ = render.Prose(w, indent, hang, text, prose) } // a Buffer does not fail
+	fmt.Fprintf(w, "%s (%s)\n%s\n", s.Bold(d.Title), d.Name, d.BaseURL)
+	say(0, 0, fmt.Sprintf("Token from %s; %s overrides the address.", d.TokenEnv, d.URLEnv))
+	say(0, 0, fmt.Sprintf("What the vendor does not print was inferred; the lines are those of %s.provider.hcl.", d.Name))
 	for _, k := range d.Kinds {
-		fmt.Fprintf(w, "\n%s", s.Bold(k.Name))
-		if k.Description != "" {
-			fmt.Fprintf(w, ": %s", k.Description)
-		}
-		fmt.Fprintf(w, "\n  recognised by %s\n\n", strings.Join(k.Identity, ", "))
+		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))
+		say(2, 0, k.Description)
+		say(2, 0, "Recognised by "+strings.Join(k.Identity, ", ")+".")
+		fmt.Fprintln(w)
 		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
 		t.Indent = "  "
 		for _, a := range k.Attributes {
@@ -222,8 +225,10 @@ func (d providerDocument) write(w io.Writer, o render.Options) {
 		if len(k.Cannot) > 0 {
 			fmt.Fprintf(w, "\n  The API cannot\n")
 			for _, c := range k.Cannot {
-				fmt.Fprintf(w, "  - %s\n", c)
+				say(2, 2, "- "+c)
 			}
 		}
 	}
+	_, err := to.Write(w.Bytes())
+	return err
 }
