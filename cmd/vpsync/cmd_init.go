@@ -39,7 +39,8 @@ func (a *app) init() error {
 	}
 	if len(existing) > 0 {
 		d.LeftAlone = existing
-		fmt.Fprintf(a.errs, "Left alone: %s. There is a stack already, so no main.hcl was written.\n", render.Escape(strings.Join(existing, ", ")))
+		_ = render.Prose(a.errs, 0, 2, fmt.Sprintf("Left alone: %s. There is a stack already, so no main.hcl was written.",
+			strings.Join(existing, ", ")), a.errOptions())
 	} else if err := a.writeNew(&d, filepath.Join(a.dir, "main.hcl"), starter); err != nil {
 		return err
 	}

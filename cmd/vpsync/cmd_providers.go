@@ -37,7 +37,7 @@ func (a *app) listProviders() error {
 		t.Row(name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"format_version": "1.0", "providers": docs})
+		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs})
 	}
 	return t.Write(a.out, a.tableOptions())
 }
@@ -52,7 +52,7 @@ func (a *app) showProvider(name string) error {
 		return a.printJSON(struct {
 			FormatVersion string `json:"format_version"`
 			providerDocument
-		}{"1.0", doc})
+		}{formatVersion, doc})
 	}
 	return doc.write(a.out, a.tableOptions(), a.outOptions())
 }

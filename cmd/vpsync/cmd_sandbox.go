@@ -112,7 +112,7 @@ func (a *app) sandboxReset(o sandboxOptions) error {
 			return err
 		}
 		if _, err := os.Stat(a.sandboxStatePath()); err == nil {
-			fmt.Fprintln(a.errs, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.")
+			_ = render.Prose(a.errs, 0, 0, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.", a.errOptions())
 		}
 		if a.json {
 			return a.printJSON(resetDocument{formatVersion, account, true})
@@ -150,7 +150,7 @@ func (a *app) sandboxList(o sandboxOptions, args []string) error {
 			return a.printJSON(struct {
 				FormatVersion string           `json:"format_version"`
 				Objects       []objectDocument `json:"objects"`
-			}{"1.0", docs})
+			}{formatVersion, docs})
 		}
 		for _, o := range objects {
 			a.writeObject(o)
@@ -329,7 +329,7 @@ func (a *app) writeLog(s *sandbox.Sandbox) error {
 		return a.printJSON(struct {
 			FormatVersion string             `json:"format_version"`
 			Requests      []sandbox.LogEntry `json:"requests"`
-		}{"1.0", append([]sandbox.LogEntry{}, log...)})
+		}{formatVersion, append([]sandbox.LogEntry{}, log...)})
 	}
 	for _, e := range log {
 		status := fmt.Sprint(e.Status)

@@ -86,7 +86,7 @@ type showDocument struct {
 }
 
 func stateDocument(st *state.State) showDocument {
-	d := showDocument{FormatVersion: "1.0", Lineage: st.Lineage, Serial: st.Serial, Resources: []resourceDocument{}, Outputs: map[string]json.RawMessage{}}
+	d := showDocument{FormatVersion: formatVersion, Lineage: st.Lineage, Serial: st.Serial, Resources: []resourceDocument{}, Outputs: map[string]json.RawMessage{}}
 	for _, r := range st.Resources {
 		d.Resources = append(d.Resources, newResourceDocument(r))
 	}

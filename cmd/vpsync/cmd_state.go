@@ -197,7 +197,7 @@ func (a *app) stateVerify(ctx context.Context) (err error) {
 		}
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"format_version": "1.0", "valid": true, "serial": st.Serial, "resources": len(st.Resources)})
+		return a.printJSON(map[string]any{"format_version": formatVersion, "valid": true, "serial": st.Serial, "resources": len(st.Resources)})
 	}
 	_, err = fmt.Fprintf(a.out, "The state is whole: %s, %s, %s, serial %d.\n", render.Plural(len(st.Resources), "resource"),
 		render.Plural(len(st.Leftovers), "leftover"), render.Plural(len(st.Intents), "open request"), st.Serial)
@@ -231,7 +231,7 @@ func (a *app) leftovers(ctx context.Context) error {
 		return a.printJSON(struct {
 			FormatVersion string                    `json:"format_version"`
 			Leftovers     []render.LeftoverDocument `json:"leftovers"`
-		}{"1.0", all})
+		}{formatVersion, all})
 	}
 	if len(st.Leftovers) == 0 {
 		fmt.Fprintln(a.errs, "There are no leftovers.")

@@ -47,7 +47,7 @@ func (a *app) showVersion() error {
 			Go            string   `json:"go"`
 			Platform      string   `json:"platform"`
 			Providers     []string `json:"providers"`
-		}{"1.0", versionText(), runtime.Version(), platform, embeddedNames()})
+		}{formatVersion, versionText(), runtime.Version(), platform, embeddedNames()})
 	}
 	_, err := fmt.Fprintf(a.out, "vpsync %s (%s, %s)\n", versionText(), runtime.Version(), platform)
 	return err

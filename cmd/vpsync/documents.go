@@ -8,11 +8,10 @@ import (
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
-// The documents that commands print with --json once they have done what they were asked for. Each is a single JSON object
-// whose format_version is that of [formatVersion]; what failed is a document of diagnostics instead. Fields are only
-// ever added.
+// The documents that commands print with --json once they have done what they were asked for. Each is a single JSON object;
+// what failed is a document of diagnostics instead. Within a format_version, fields are only ever added.
 
-// formatVersion of the documents in this file.
+// formatVersion is that of every document of this package.
 const formatVersion = "1.0"
 
 // initDocument is what init found and made: paths, as seen from the folder that vpsync was called in.

@@ -76,7 +76,12 @@ func (a *app) sandboxStatePath() string {
 
 // edit changes the state under its lock, after a backup. What it did is to be told after it, when it has happened.
 func (a *app) edit(ctx context.Context, command string, change func(*state.State) ([]state.Write, error)) (err error) {
-	if err := a.namedStateExists(); err != nil {
+	if _, err := os.Stat(a.statePath()); errors.Is(err, fs.ErrNotExist) {
+		// There is nothing to change, and no state is made to say so.
+		st, err := a.readState(ctx)
+		if err == nil {
+			_, err = change(st)
+		}
 		return err
 	}
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
