@@ -181,3 +181,10 @@ func TestWrongUsage(t *testing.T) {
 		require.Contains(t, strings.Join(strings.Fields(s.stderr.String()), " "), want)
 	}
 }
+
+// TestDamageIsASentence: what SQLite says ends in a number in parentheses, and another sentence follows.
+func TestDamageIsASentence(t *testing.T) {
+	d := (&app{}).describe(&state.DamagedError{Path: "/s/state.db", Problem: "database disk image is malformed (11)"})
+	require.Equal(t, "/s/state.db: database disk image is malformed (11). Nothing was sent.", d.Detail)
+	require.Equal(t, "Whole (as it is.)", sentenceOf("whole (as it is.)"))
+}
