@@ -149,12 +149,8 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	}
 	if len(made.Plan.Steps) > 0 {
 		if !o.autoApprove {
-			yes, err := a.confirm(ctx, question(command, made.Plan))
-			if err != nil {
+			if err := a.confirm(ctx, question(command, made.Plan)); err != nil {
 				return err
-			}
-			if !yes {
-				return errors.New("not confirmed: nothing was changed")
 			}
 		}
 	}

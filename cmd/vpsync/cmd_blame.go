@@ -54,7 +54,7 @@ type blamedAttribute struct {
 }
 
 func (a *app) blame(ctx context.Context, address string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (a *app) blame(ctx context.Context, address string) error {
 		if err != nil {
 			return err
 		}
-		found, err := recorded(st, at)
+		found, err := a.recorded(st, at)
 		if err != nil {
 			return err
 		}

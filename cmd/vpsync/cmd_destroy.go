@@ -15,7 +15,7 @@ type destroyOptions struct {
 func (a *app) destroyCommand() *cobra.Command {
 	var o destroyOptions
 	c := &cobra.Command{
-		Use: "destroy", Short: "Delete everything that is recorded", Args: cobra.NoArgs,
+		Use: "destroy", Short: "Delete everything that is recorded",
 		Long: `Deletes what the API can delete, and lists as left behind what it cannot: those objects stay known, and a later
 apply takes them back.`,
 		Example: "  vpsync destroy\n  vpsync destroy --auto-approve\n  vpsync destroy --target volume.data",

@@ -60,9 +60,9 @@ func (f *planFlags) options() (plan.Options, error) {
 	}
 	o := plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}
 	for _, text := range f.replace {
-		a, err := spec.ParseAddress(text)
+		a, err := addressOf(text)
 		if err != nil {
-			return o, wrongUsage("--replace: %s", err)
+			return o, err
 		}
 		o.Replace = append(o.Replace, a)
 	}
@@ -79,7 +79,7 @@ type planOptions struct {
 func (a *app) planCommand() *cobra.Command {
 	var o planOptions
 	c := &cobra.Command{
-		Use: "plan", Short: "Show what would happen", Args: cobra.NoArgs,
+		Use: "plan", Short: "Show what would happen",
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -62,6 +63,27 @@ func exitCodeHelp() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
+func (a *app) exitCodesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp(),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(newExitCodesDocument())
+			}
+			_, err := fmt.Fprintln(a.out, exitCodeHelp())
+			return err
+		},
+	}
+}
+
+func newExitCodesDocument() exitCodesDocument {
+	d := exitCodesDocument{FormatVersion: formatVersion}
+	for _, e := range exitCodes {
+		d.ExitCodes = append(d.ExitCodes, exitCodeDocument{e.code, e.meaning})
+	}
+	return d
+}
+
 // exitError ends a command with a code of its own. Where shown is set, everything has been said already.
 type exitError struct {
 	code  int
@@ -110,6 +132,7 @@ func (a *app) show(err error, code int) {
 		diags = spec.Diagnostics{a.describe(err)}
 	}
 	a.completeDiagnostics(diags)
+	a.showPlaces(diags)
 	if a.lines != nil {
 		a.lines.Diagnostics(diags)
 		if !a.lines.ended {
@@ -126,9 +149,29 @@ func (a *app) show(err error, code int) {
 	_ = render.Diagnostics(a.errs, diags, a.errOptions())
 }
 
+// showPlaces adds the source line to messages of this package, which know a place and not what stands there.
+func (a *app) showPlaces(diags spec.Diagnostics) {
+	for i, d := range diags {
+		if d.Range == nil || d.Snippet != "" || d.Range.Start.Line < 1 {
+			continue
+		}
+		src, err := spec.ReadFile(a.dir, d.Range.File)
+		if err != nil {
+			continue // of a definition, or gone since
+		}
+		lines := strings.Split(string(src), "\n")
+		if d.Range.Start.Line <= len(lines) {
+			diags[i].Snippet = strings.TrimSuffix(lines[d.Range.Start.Line-1], "\r")
+		}
+	}
+}
+
 // describe gives an error a summary and a remedy where its kind is known.
 func (a *app) describe(err error) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "vpsync failed", Detail: sentenceOf(err.Error())}
+	if a.ran != nil {
+		d.Summary = a.ran.CommandPath() + " failed"
+	}
 	var (
 		locked   *state.LockedError
 		damaged  *state.DamagedError
@@ -137,12 +180,19 @@ func (a *app) describe(err error) spec.Diagnostic {
 		imported *apply.ImportError
 		resolved *apply.ResolveError
 		own      *remedyError
+		usage    *usageError
 	)
 	switch {
 	case errors.As(err, &own):
 		d.Summary, d.Detail, d.Remedy, d.Range = own.summary, own.detail, own.remedy, own.at
-	case !a.understood:
+	case errors.As(err, &usage):
 		d.Summary, d.Remedy = "Wrong usage", "vpsync --help"
+		if usage.at == nil {
+			usage.at = a.ran
+		}
+		if usage.at != nil {
+			d.Remedy = usage.at.CommandPath() + " --help"
+		}
 	case errors.As(err, &locked):
 		d.Summary = "The state is locked"
 		if locked.Owner.ID != "" {
@@ -181,11 +231,6 @@ type remedyError struct {
 	at                      *spec.Range
 }
 
-// wrongUsage is an error about the command line itself.
-func wrongUsage(format string, args ...any) error {
-	return &remedyError{summary: "Wrong usage", detail: sentenceOf(fmt.Sprintf(format, args...)), remedy: "vpsync --help"}
-}
-
 func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
 
 func orElse(text, otherwise string) string {
@@ -199,10 +244,14 @@ func sentenceOf(text string) string {
 	if text == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if strings.ContainsAny(text[len(text)-1:], ".!?:)") {
+	text = sentenceStart(text)
+	if strings.ContainsAny(text[len(text)-1:], ".!?:") || strings.HasSuffix(text, ".)") {
 		return text
 	}
 	return text + "."
+}
+
+func sentenceStart(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -23,7 +23,7 @@ func (a *app) command(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		rest, ok := strings.CutPrefix(line, "vpsync ")
-		if !ok {
+		if !ok || hasWord(rest, "--help") {
 			continue
 		}
 		called, path := a.called(strings.Fields(rest))

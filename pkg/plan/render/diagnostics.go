@@ -43,6 +43,13 @@ func Attributes(w io.Writer, c *plan.Change, o Options) error {
 	return pg.writeTo(w)
 }
 
+// Prose writes foreign sentences within the width. Lines after the first hang further in.
+func Prose(w io.Writer, indent, hang int, text string, o Options) error {
+	pg := newPage(o)
+	pg.prose(indent, hang, text, nil)
+	return pg.writeTo(w)
+}
+
 func (pg *page) diagnostic(d spec.Diagnostic) {
 	label, paint := "Error: ", pg.Alarm
 	if d.Severity == spec.SeverityWarning {
@@ -79,20 +86,20 @@ func (pg *page) diagnostic(d spec.Diagnostic) {
 func (pg *page) place(d spec.Diagnostic) {
 	within := ""
 	if d.Address != "" {
-		within = ", in " + Escape(d.Address)
+		within = ", in " + d.Address
 	}
 	switch {
 	case d.Range == nil && d.Address != "":
-		pg.line(2, "in %s", Escape(d.Address))
+		pg.prose(2, 2, "in "+d.Address, nil)
 	case d.Range == nil:
 	case d.Range.Start.Line <= 0:
-		pg.line(2, "on %s%s", Escape(d.Range.File), within)
+		pg.prose(2, 2, "on "+d.Range.File+within, nil)
 	default:
 		colon := ""
 		if d.Snippet != "" {
 			colon = ":"
 		}
-		pg.line(2, "on %s line %d%s%s", Escape(d.Range.File), d.Range.Start.Line, within, colon)
+		pg.prose(2, 2, fmt.Sprintf("on %s line %d%s%s", d.Range.File, d.Range.Start.Line, within, colon), nil)
 		pg.snippet(d)
 	}
 }

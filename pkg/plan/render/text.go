@@ -111,7 +111,7 @@ func (pg *page) legend(changes []*plan.Change) string {
 func (pg *page) summary(p *plan.Plan) {
 	pg.space()
 	if p.Counts != (plan.Counts{}) || len(p.Questions) > 0 || len(p.Pending) > 0 {
-		pg.line(0, "%s", pg.Bold(Summary(p.Counts)))
+		pg.prose(0, 2, Summary(p.Counts), pg.Bold)
 		return
 	}
 	says := "No changes. The account is as the configuration says"

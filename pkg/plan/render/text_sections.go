@@ -92,14 +92,8 @@ func (pg *page) pending(pending []plan.Pending) {
 	}
 	pg.section("Pending: a request was begun, and what became of it is not known yet.")
 	for _, q := range pending {
-		head := pg.Yellow("  ?") + " " + pg.Bold(address(q.Address)) + "  " + Escape(q.Operation)
 		since := fmt.Sprintf("open since %s by run %s", Time(q.Since), Escape(q.Run))
-		if Width(head)+2+Width(since) <= pg.width {
-			pg.line(0, "%s", head+"  "+pg.Dim(since))
-		} else {
-			pg.line(0, "%s", head)
-			pg.line(insideIndent, "%s", pg.Dim(since))
-		}
+		pg.heading(pg.Yellow("  ?")+" ", q.Address, []part{{"  " + Escape(q.Operation), plainly}, {"  " + since, pg.Dim}})
 		switch {
 		case q.Reason != "":
 			pg.prose(insideIndent, 0, q.Reason, nil)
