@@ -24,7 +24,7 @@ apply takes them back.`,
 			if err := o.selection.into(&options); err != nil {
 				return err
 			}
-			return a.apply(c.Context(), "destroy", o.vars, options, o.runFlags)
+			return a.applyPlan(c.Context(), job{command: "destroy", vars: o.vars, options: options, run: o.runFlags})
 		},
 	}
 	o.vars.register(c)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,6 +75,8 @@ type planOptions struct {
 	planFlags
 	detailed bool
 	refresh  string
+	destroy  bool
+	out      string
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -84,10 +87,12 @@ func (a *app) planCommand() *cobra.Command {
 takes no lock, and settles nothing.
 
 Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.`,
-		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3\n  vpsync plan --target server.web --target 'firewall_rule.*'\n  vpsync plan --replace 'server.web[0]'",
+		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3\n  vpsync plan --target server.web --target 'firewall_rule.*'\n  vpsync plan --replace 'server.web[0]'\n  vpsync plan --out monday.vpsplan",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}
 	o.register(c)
+	c.Flags().StringVar(&o.out, "out", "", "save the plan in a `file`, for vpsync apply FILE")
+	c.Flags().BoolVar(&o.destroy, "destroy", false, "plan what vpsync destroy would do")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
 	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
 	completingFlag(c, "refresh", these("auto", "full", "false"))
@@ -107,6 +112,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	options.Destroy = o.destroy
 	mode, err := refreshMode(o.refresh)
 	if err != nil {
 		return err
@@ -120,8 +126,16 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.out != "" {
+		if err := w.savePlan(o.out, made, options); err != nil {
+			return err
+		}
+	}
 	if err := a.showPlan(made.Plan); err != nil {
 		return err
+	}
+	if o.out != "" && !a.json {
+		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+shellWord(o.out)))
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:
@@ -138,7 +152,9 @@ func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.Refresh
 	if err != nil {
 		return nil, err
 	}
-	made, diags, err := w.planner(o, mode).Make(ctx, st)
+	planner := w.planner(o, mode)
+	planner.Everywhere = w.everywhere
+	made, diags, err := planner.Make(ctx, st)
 	return w.checked(made, diags, err)
 }
 

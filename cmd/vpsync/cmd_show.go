@@ -48,10 +48,13 @@ func keysSorted[V any](m map[string]V) func(func(string) bool) {
 
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show what is recorded",
-		Long:    "Shows every recorded resource with the values that the API answered last. It sends nothing.",
-		Example: "  vpsync show\n  vpsync show --json",
-		RunE: func(c *cobra.Command, _ []string) error {
+		Use: "show [PLAN]", Short: "Show what is recorded, or a saved plan",
+		Long:    "Shows every recorded resource with the values that the API answered last. It sends nothing.\nWith PLAN, a file that vpsync plan --out made, it shows that plan.",
+		Example: "  vpsync show\n  vpsync show --json\n  vpsync show monday.vpsplan",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.showSaved(args[0])
+			}
 			st, err := a.readState(c.Context())
 			if err != nil {
 				return err

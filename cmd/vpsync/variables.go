@@ -17,6 +17,7 @@ import (
 type variableFlags struct {
 	values []string
 	files  []string
+	last   []spec.VariableValue // of a saved plan: they win over all others
 }
 
 func (v *variableFlags) register(c *cobra.Command) {
@@ -74,7 +75,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		}
 		out = append(out, spec.VariableValue{Name: strings.TrimSpace(name), Source: value, Origin: fmt.Sprintf("--var %s", name)})
 	}
-	return out, diags
+	return append(out, flags.last...), diags
 }
 
 // readAnywhere reads a file that the operator named, which may be a pipe.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -65,8 +66,12 @@ func (t resultText) failures(r *apply.Result, o render.Options) {
 		if f.Err != nil {
 			d.Detail = sentenceOf(withoutAddress(f.Err, f.Address))
 		}
+		all := spec.Diagnostics{d}
+		if e, ok := errors.AsType[*apply.EvaluationError](f.Err); ok && len(e.Diagnostics) > 0 {
+			all = e.Diagnostics // they have places
+		}
 		fmt.Fprintln(t.errs)
-		_ = render.Diagnostics(t.errs, spec.Diagnostics{d}, o)
+		_ = render.Diagnostics(t.errs, all, o)
 	}
 }
 

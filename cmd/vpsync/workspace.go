@@ -29,6 +29,8 @@ type workspace struct {
 	lock     state.Lock
 	key      state.Key
 	clock    providers.Clock
+	// everywhere: plans look at every kind, also at those of which the stack has nothing.
+	everywhere bool
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(class string, until time.Time)
 	close   []func() error

@@ -30,7 +30,9 @@ type Planner struct {
 	Key      state.Key
 	Options  plan.Options
 	Mode     RefreshMode
-	Clock    providers.Clock
+	// Everywhere reads every kind that can be listed, also those of which the stack has nothing: unmanaged objects may be of any.
+	Everywhere bool
+	Clock      providers.Clock
 }
 
 // Made is a plan and what it was made from.

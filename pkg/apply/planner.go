@@ -32,7 +32,11 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if err := e.evaluate(nil); err != nil {
 		return nil, nil, err
 	}
-	read, err := refresh(ctx, p.Accounts, demands(p.Accounts, e.state, e.config), p.Mode, orReal(p.Clock))
+	wanted := demands(p.Accounts, e.state, e.config)
+	if p.Everywhere {
+		p.Accounts.everywhere(wanted)
+	}
+	read, err := refresh(ctx, p.Accounts, wanted, p.Mode, orReal(p.Clock))
 	if err != nil {
 		return nil, e.config.Diagnostics, err
 	}

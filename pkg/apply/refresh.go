@@ -100,6 +100,17 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 	return all
 }
 
+// everywhere adds the kinds that can be listed and that nothing is known of.
+func (accounts Accounts) everywhere(all map[plan.KindRef]*demand) {
+	for account, c := range accounts {
+		for name, kind := range c.Definition().Schema.Kinds {
+			if ref := (plan.KindRef{Account: account, Kind: name}); all[ref] == nil && kind.Can(spec.OpList) {
+				all[ref] = &demand{ref: ref, details: map[string]bool{}}
+			}
+		}
+	}
+}
+
 // refresh reads all demanded kinds side by side.
 func refresh(ctx context.Context, accounts Accounts, all map[plan.KindRef]*demand, mode RefreshMode, clock providers.Clock) (*reading, error) {
 	if mode == RefreshNone {

@@ -28,7 +28,7 @@ func fileFunctions(dir string) map[string]function.Function {
 		"fileexists": function.New(&function.Spec{
 			Params: []function.Parameter{{Name: "path", Type: cty.String}}, Type: function.StaticReturnType(cty.Bool),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				if err := foreign(args[0].AsString()); err != nil {
+				if err := foreign(dir, args[0].AsString()); err != nil {
 					return cty.NilVal, function.NewArgError(0, err)
 				}
 				root, err := os.OpenRoot(dir)
@@ -80,7 +80,7 @@ func pathFunction(f func(path string) (string, error)) function.Function {
 
 // readFile reads a file of the stack's folder.
 func readFile(dir, name string) ([]byte, error) {
-	if err := foreign(name); err != nil {
+	if err := foreign(dir, name); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
@@ -111,21 +111,38 @@ func readText(dir, name string) (string, error) {
 const privateFolder = ".vpsync"
 
 // foreign says why a path is no part of the configuration, or nothing. What leads out of the folder by a symbolic link
-// is refused by the operating system.
-func foreign(name string) error {
+// is refused by the operating system when it is opened; one that leads to vpsync's own folder is followed here, before that.
+func foreign(dir, name string) error {
 	clean := filepath.Clean(filepath.FromSlash(name))
-	switch {
-	case !filepath.IsLocal(clean):
+	if !filepath.IsLocal(clean) {
 		return fmt.Errorf("%s leads out of the stack's own folder; copy the file into it", name)
-	case clean == privateFolder || strings.HasPrefix(clean, privateFolder+string(filepath.Separator)):
-		return fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
+	}
+	private := fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
+	if inFolder(privateFolder, clean) {
+		return private
+	}
+	folder, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil // opening it says what is wrong
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(dir, clean))
+	if err != nil {
+		return nil
+	}
+	if relative, err := filepath.Rel(folder, target); err == nil && inFolder(privateFolder, relative) {
+		return private
 	}
 	return nil
 }
 
+// inFolder: a clean path is a folder, or lies in it.
+func inFolder(folder, path string) bool {
+	return path == folder || strings.HasPrefix(path, folder+string(filepath.Separator))
+}
+
 // fileSet lists the files below a folder of the stack whose paths match a pattern.
 func fileSet(dir, path, pattern string) (cty.Value, error) {
-	if err := foreign(path); err != nil {
+	if err := foreign(dir, path); err != nil {
 		return cty.NilVal, function.NewArgError(0, err)
 	}
 	if err := boundGlob(pattern); err != nil {
@@ -145,7 +162,7 @@ func fileSet(dir, path, pattern string) (cty.Value, error) {
 	if err != nil {
 		return cty.NilVal, function.NewArgErrorf(1, "is not a pattern such as **/*.pub")
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return foreign(filepath.Join(path, n)) != nil })
+	names = slices.DeleteFunc(names, func(n string) bool { return foreign(dir, filepath.Join(path, n)) != nil })
 	if len(names) == 0 {
 		return cty.SetValEmpty(cty.String), nil
 	}

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +56,16 @@ func (b ProviderBlock) Account() string {
 		return b.Name
 	}
 	return b.Name + "." + b.Alias
+}
+
+// Sources are the SHA-256 hashes of the files that the stack was read from, in hex, by name.
+func (s *Stack) Sources() map[string]string {
+	out := make(map[string]string, len(s.sources))
+	for name, src := range s.sources {
+		sum := sha256.Sum256(src)
+		out[name] = hex.EncodeToString(sum[:])
+	}
+	return out
 }
 
 // sources are the bytes of every file, for the snippets of diagnostics.

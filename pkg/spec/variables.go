@@ -176,3 +176,11 @@ func (s *Stack) Secret(variable string) bool {
 	v := s.variables[variable]
 	return v != nil && v.sensitive
 }
+
+// VariableValues are the values that the stack's variables have with what was given. Those that are secret are marked.
+func (s *Stack) VariableValues(given []VariableValue) (map[string]cty.Value, Diagnostics) {
+	return s.variableValues(given, false)
+}
+
+// Declares: the stack has the variable.
+func (s *Stack) Declares(variable string) bool { return s.variables[variable] != nil }
