@@ -135,7 +135,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	if o.out != "" && !a.json {
-		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+shellWord(o.out)))
+		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+plan.ShellWord(o.out)))
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:
