@@ -64,7 +64,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		}
 	case plan.Adopt:
 		left := r.ledger.claim(objectKey{refOf(ch), ch.TakesBack})
-		_, err = m.adopt(ctx, w, ch.ID, left)
+		if _, err = m.adopt(ctx, w, ch.ID, left); err != nil && left != nil {
+			r.ledger.release(leftoverKey(left))
+		}
 	default:
 		err = m.resume(ctx, w)
 	}

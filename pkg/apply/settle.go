@@ -360,7 +360,10 @@ func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *s
 			q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was carried out" })
 			return f.object, true, nil
 		case overtaken:
-			return nil, false, &DriftError{Address: in.Address, ID: in.ObjectID, Gone: true}
+			if err := r.commit(ctx, state.CloseIntent{ID: in.ID}); err != nil {
+				return nil, false, err
+			}
+			return nil, false, &DriftError{Address: in.Address, ID: in.ObjectID, Gone: true, Sent: true}
 		case undecidable:
 			if err := r.ask(ctx, in, f.reason, q.tell); err != nil {
 				return nil, false, err
