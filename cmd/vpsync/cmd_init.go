@@ -36,6 +36,11 @@ func (a *app) init() error {
 	if err != nil {
 		return err
 	}
+	inJSON, err := filepath.Glob(filepath.Join(a.dir, "*.hcl.json"))
+	if err != nil {
+		return err
+	}
+	existing = append(existing, inJSON...)
 	if len(existing) > 0 {
 		fmt.Fprintf(a.errs, "Left alone: %s. There is a stack already, so no main.hcl was written.\n", render.Escape(strings.Join(existing, ", ")))
 	} else if err := a.writeNew(filepath.Join(a.dir, "main.hcl"), starter); err != nil {
