@@ -177,15 +177,50 @@ func (f *jsonFile) emptyBody(v *jsonNode) *hclsyntax.Body {
 // body is what stands in a block of the language, or of a kind.
 func (f *jsonFile) body(v *jsonNode, language Block) *hclsyntax.Body {
 	body := f.emptyBody(v)
+	known := language.Blocks
+	if language.Name == contentLanguage.Name { // whose own table would have no end
+		known = []Block{dynamicLanguage}
+	}
+	made := v.dynamic()
 	for _, m := range f.named(v) {
-		if i := slices.IndexFunc(language.Blocks, func(b Block) bool { return b.Name == m.name.text }); i >= 0 {
-			inner := language.Blocks[i]
-			f.blocks(jsonBlock{typ: m.name, head: m.name, language: inner}, len(inner.Labels), m.value, body)
-			continue
+		i := slices.IndexFunc(known, func(b Block) bool { return b.Name == m.name.text })
+		switch {
+		case i >= 0:
+			f.blocks(jsonBlock{typ: m.name, head: m.name, language: known[i]}, len(known[i].Labels), m.value, body)
+		case slices.ContainsFunc(known, func(b Block) bool { return b.Name == dynamicLanguage.Name }) && m.value.isObjects() && (slices.Contains(made, m.name.text) || m.value.holdsDynamic()):
+			// A list of objects is the same as blocks, but for dynamic ones among them or within them.
+			f.blocks(jsonBlock{typ: m.name, head: m.name, language: contentLanguage}, 0, m.value, body)
+		default:
+			f.attribute(m, language, body)
 		}
-		f.attribute(m, language, body)
 	}
 	return body
+}
+
+// dynamic are the attributes for which the body that an object is has dynamic blocks.
+func (v *jsonNode) dynamic() []string {
+	var out []string
+	for _, m := range v.members {
+		if m.name.text != dynamicLanguage.Name {
+			continue
+		}
+		for _, e := range slices.Concat(m.value.elements, []*jsonNode{m.value}) {
+			for _, label := range e.members {
+				out = append(out, label.name.text)
+			}
+		}
+	}
+	return out
+}
+
+// holdsDynamic: something in the objects is made by a dynamic block.
+func (v *jsonNode) holdsDynamic() bool {
+	for _, m := range v.members {
+		if m.value.isObjects() && (m.name.text == dynamicLanguage.Name || m.value.holdsDynamic()) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.elements, (*jsonNode).holdsDynamic)
 }
 
 // attribute is an argument. What the language says is no value is written as a string, and means what stands in it.
