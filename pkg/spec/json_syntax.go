@@ -181,13 +181,14 @@ func (f *jsonFile) body(v *jsonNode, language Block) *hclsyntax.Body {
 	if language.Name == contentLanguage.Name { // whose own table would have no end
 		known = []Block{dynamicLanguage}
 	}
+	mayMake := slices.ContainsFunc(known, func(b Block) bool { return b.Name == dynamicLanguage.Name })
 	made := v.dynamic()
 	for _, m := range f.named(v) {
 		i := slices.IndexFunc(known, func(b Block) bool { return b.Name == m.name.text })
 		switch {
 		case i >= 0:
 			f.blocks(jsonBlock{typ: m.name, head: m.name, language: known[i]}, len(known[i].Labels), m.value, body)
-		case slices.ContainsFunc(known, func(b Block) bool { return b.Name == dynamicLanguage.Name }) && m.value.isObjects() && (slices.Contains(made, m.name.text) || m.value.holdsDynamic()):
+		case mayMake && m.value.isObjects() && (slices.Contains(made, m.name.text) || m.value.holdsDynamic()):
 			// A list of objects is the same as blocks, but for dynamic ones among them or within them.
 			f.blocks(jsonBlock{typ: m.name, head: m.name, language: contentLanguage}, 0, m.value, body)
 		default:
@@ -225,7 +226,8 @@ func (v *jsonNode) holdsDynamic() bool {
 
 // attribute is an argument. What the language says is no value is written as a string, and means what stands in it.
 func (f *jsonFile) attribute(m jsonMember, language Block, into *hclsyntax.Body) {
-	a := &hclsyntax.Attribute{Name: m.name.text, NameRange: f.rangeOf(m.name), EqualsRange: f.between(m.name.end, m.name.end), SrcRange: f.between(m.name.start, m.value.end)}
+	a := &hclsyntax.Attribute{Name: m.name.text, NameRange: f.rangeOf(m.name), EqualsRange: f.between(m.name.end, m.name.end),
+		SrcRange: f.between(m.name.start, m.value.end)}
 	symbol := slices.ContainsFunc(language.Arguments, func(x Argument) bool { return x.Name == a.Name && x.Type == cty.NilType })
 	before := len(f.problems)
 	a.Expr = f.expression(m.value, symbol)
@@ -250,7 +252,8 @@ func (f *jsonFile) expression(v *jsonNode, symbol bool) hclsyntax.Expression {
 	case jsonObject:
 		out := &hclsyntax.ObjectConsExpr{SrcRange: at, OpenRange: open}
 		for _, m := range v.members {
-			out.Items = append(out.Items, hclsyntax.ObjectConsItem{KeyExpr: &hclsyntax.ObjectConsKeyExpr{Wrapped: f.template(m.name)}, ValueExpr: f.expression(m.value, symbol)})
+			key := &hclsyntax.ObjectConsKeyExpr{Wrapped: f.template(m.name)}
+			out.Items = append(out.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: f.expression(m.value, symbol)})
 		}
 		return out
 	case jsonString:

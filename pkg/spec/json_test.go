@@ -89,7 +89,8 @@ func inJSON(src []byte) (out []byte, ok bool) {
 // places, and suggestions: among several near names the parser takes any.
 var places = regexp.MustCompile(`main\.hcl(\.json)?(:[0-9,:-]+| line \d+)|line \d+|Did you mean "[^"]*"\?`)
 
-// alike is what a stack comes to, without what must differ between two ways to write it: the places of its problems, and so their order.
+// alike is what a stack comes to, without what must differ between two ways to write it: the places of its problems, and so their
+// order.
 func alike(t testing.TB, name string, src []byte, r Request) []string {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), src, 0o600))

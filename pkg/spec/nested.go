@@ -30,12 +30,15 @@ type nestedBlock struct {
 	iterator string
 }
 
-var contentLanguage = Block{Name: "content", Description: "the arguments of each block that is made; other blocks may stand in it, dynamic ones too", Open: true}
+var contentLanguage = Block{
+	Name: "content", Description: "the arguments of each block that is made; other blocks may stand in it, dynamic ones too", Open: true,
+}
 
-var dynamicLanguage = Block{Name: "dynamic", Description: "blocks for an attribute, one for each element of a collection", Labels: []string{"attribute"}, Arguments: []Argument{
-	{Name: "for_each", Description: "a list, set or map: a block for each element", Type: cty.DynamicPseudoType, Required: true},
-	{Name: "iterator", Description: "what the element is called in the content, as in r.key and r.value; by default like the attribute"},
-}, Blocks: []Block{contentLanguage}}
+var dynamicLanguage = Block{Name: "dynamic", Description: "blocks for an attribute, one for each element of a collection",
+	Labels: []string{"attribute"}, Arguments: []Argument{
+		{Name: "for_each", Description: "a list, set or map: a block for each element", Type: cty.DynamicPseudoType, Required: true},
+		{Name: "iterator", Description: "what the element is called in the content, as in r.key and r.value; by default like the attribute"},
+	}, Blocks: []Block{contentLanguage}}
 
 // attributeBlocks takes in the blocks of a resource that stand for attributes.
 func (s *Stack) attributeBlocks(r *resource, body *hclsyntax.Body) Diagnostics {
@@ -62,7 +65,8 @@ func (s *Stack) attributeBlocks(r *resource, body *hclsyntax.Body) Diagnostics {
 }
 
 // nestedBlocks groups the blocks of one body by the attribute that they stand for. Holder is what the body is of, for messages.
-func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attributes, holder string, reserved []string) (map[string]*nested, Diagnostics) {
+func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attributes, holder string, reserved []string) (
+	map[string]*nested, Diagnostics) {
 	all := map[string]*nested{}
 	var diags Diagnostics
 	for _, b := range blocks {
@@ -71,7 +75,8 @@ func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attr
 		if b.Type == "dynamic" {
 			name, made, problems = s.dynamicBlock(b)
 		} else if len(b.Labels) > 0 {
-			problems = Diagnostics{s.problem(b.DefRange(), "Unknown block", fmt.Sprintf("A %s block holds no %s block with a label; blocks for an attribute have none.", holder, b.Type), "")}
+			problems = Diagnostics{s.problem(b.DefRange(), "Unknown block",
+				fmt.Sprintf("A %s block holds no %s block with a label; blocks for an attribute have none.", holder, b.Type), "")}
 		}
 		diags = append(diags, problems...)
 		switch {
@@ -82,7 +87,8 @@ func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attr
 			if name != "lifecycle" && name != "dynamic" && name != "id" {
 				remedy = name + " = ..."
 			}
-			diags = append(diags, s.problem(made.name, "Unknown block", fmt.Sprintf("%s is no attribute of a %s that blocks could stand for.", name, holder), remedy))
+			diags = append(diags, s.problem(made.name, "Unknown block",
+				fmt.Sprintf("%s is no attribute of a %s that blocks could stand for.", name, holder), remedy))
 			continue
 		case arguments[name] != nil:
 			diags = append(diags, s.both(made.name, name, arguments[name].NameRange))
@@ -101,7 +107,8 @@ func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attr
 }
 
 func (s *Stack) both(at hcl.Range, name string, other hcl.Range) Diagnostic {
-	return s.problem(at, "Both argument and blocks", fmt.Sprintf("%s is given as an argument at %s already; it is written either so or as blocks.", name, rangeOf(other)), "")
+	return s.problem(at, "Both argument and blocks",
+		fmt.Sprintf("%s is given as an argument at %s already; it is written either so or as blocks.", name, rangeOf(other)), "")
 }
 
 // dynamicBlock reads one: the attribute that it is for, and its content.
@@ -113,7 +120,8 @@ func (s *Stack) dynamicBlock(b *hclsyntax.Block) (string, nestedBlock, Diagnosti
 	name := b.Labels[0]
 	out := nestedBlock{at: b.DefRange(), name: b.LabelRanges[0], iterator: name}
 	if a := b.Body.Attributes["labels"]; a != nil {
-		diags = append(diags, s.problem(a.NameRange, "Labels are not supported", "Blocks that stand for an attribute have no labels, so a dynamic block gives them none.", ""))
+		diags = append(diags, s.problem(a.NameRange, "Labels are not supported",
+			"Blocks that stand for an attribute have no labels, so a dynamic block gives them none.", ""))
 	}
 	for _, d := range s.only(b, dynamicLanguage) {
 		if a := b.Body.Attributes["labels"]; a == nil || *d.Range != *rangeOf(a.NameRange) {
@@ -123,16 +131,19 @@ func (s *Stack) dynamicBlock(b *hclsyntax.Block) (string, nestedBlock, Diagnosti
 	if a := b.Body.Attributes["iterator"]; a != nil {
 		out.iterator = hcl.ExprAsKeyword(a.Expr)
 		if out.iterator == "" {
-			diags = append(diags, s.problem(a.Expr.Range(), "Not a name", "The iterator is a name without quotes, by which the content calls the element.", "iterator = item"))
+			diags = append(diags, s.problem(a.Expr.Range(), "Not a name",
+				"The iterator is a name without quotes, by which the content calls the element.", "iterator = item"))
 		}
 	}
 	if slices.Contains(ReservedRoots, out.iterator) {
-		diags = append(diags, s.problem(b.DefRange(), "Reserved name", fmt.Sprintf("In the content, %s would no longer mean what it means everywhere.", out.iterator), "iterator = item"))
+		diags = append(diags, s.problem(b.DefRange(), "Reserved name",
+			fmt.Sprintf("In the content, %s would no longer mean what it means everywhere.", out.iterator), "iterator = item"))
 	}
 	if a := b.Body.Attributes["for_each"]; a != nil {
 		out.forEach = a.Expr
 	} else {
-		diags = append(diags, s.problem(b.DefRange(), "Missing argument", `A dynamic block needs "for_each", the collection for whose elements it makes blocks.`, "for_each = [...]"))
+		diags = append(diags, s.problem(b.DefRange(), "Missing argument",
+			`A dynamic block needs "for_each", the collection for whose elements it makes blocks.`, "for_each = [...]"))
 	}
 	for _, inner := range b.Body.Blocks {
 		if inner.Type != contentLanguage.Name {
@@ -140,12 +151,14 @@ func (s *Stack) dynamicBlock(b *hclsyntax.Block) (string, nestedBlock, Diagnosti
 		}
 		problems, _ := s.labels(inner)
 		if out.body != nil {
-			problems = append(problems, s.problem(inner.DefRange(), "Two content blocks", "A dynamic block makes all of its blocks alike: it has one content block.", ""))
+			problems = append(problems, s.problem(inner.DefRange(), "Two content blocks",
+				"A dynamic block makes all of its blocks alike: it has one content block.", ""))
 		}
 		diags, out.body = append(diags, problems...), inner.Body
 	}
 	if out.body == nil && !diags.HasErrors() {
-		diags = append(diags, s.problem(b.DefRange(), "Missing block", "A dynamic block needs a content block, with the arguments of the blocks that it makes.", "content {\n  ...\n}"))
+		diags = append(diags, s.problem(b.DefRange(), "Missing block",
+			"A dynamic block needs a content block, with the arguments of the blocks that it makes.", "content {\n  ...\n}"))
 	}
 	return name, out, diags
 }
@@ -176,7 +189,8 @@ func (n *nested) expression() hclsyntax.Expression {
 func (b nestedBlock) object() hclsyntax.Expression {
 	out := &hclsyntax.ObjectConsExpr{SrcRange: b.at, OpenRange: b.at}
 	add := func(name string, at hcl.Range, value hclsyntax.Expression) {
-		out.Items = append(out.Items, hclsyntax.ObjectConsItem{KeyExpr: &hclsyntax.LiteralValueExpr{Val: cty.StringVal(name), SrcRange: at}, ValueExpr: value})
+		key := &hclsyntax.LiteralValueExpr{Val: cty.StringVal(name), SrcRange: at}
+		out.Items = append(out.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: value})
 	}
 	for _, a := range inOrder(b.body.Attributes) {
 		add(a.Name, a.NameRange, a.Expr)
@@ -253,20 +267,23 @@ func (s *Stack) misfits(n *nested, t cty.Type, what, example string) Diagnostics
 		case !t.IsPrimitiveType():
 			example = "[...]"
 		}
-		return Diagnostics{s.problem(n.blocks[0].name, "Unknown block", fmt.Sprintf("%s is a %s; a block stands for an object alone.", what, t.FriendlyName()), fmt.Sprintf("%s = %s", n.name, example))}
+		return Diagnostics{s.problem(n.blocks[0].name, "Unknown block",
+			fmt.Sprintf("%s is a %s; a block stands for an object alone.", what, t.FriendlyName()), fmt.Sprintf("%s = %s", n.name, example))}
 	}
 	var diags Diagnostics
 	has := names(one.AttributeTypes())
 	for _, b := range n.blocks {
 		for _, a := range inOrder(b.body.Attributes) {
 			if !one.HasAttribute(a.Name) {
-				diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A %s block has no argument %q.%s", n.name, a.Name, didYouMean(a.Name, has)), ""))
+				diags = append(diags, s.problem(a.NameRange, "Unknown argument",
+					fmt.Sprintf("A %s block has no argument %q.%s", n.name, a.Name, didYouMean(a.Name, has)), ""))
 			}
 		}
 		for _, name := range names(b.inner) {
 			inner := b.inner[name]
 			if !one.HasAttribute(name) {
-				diags = append(diags, s.problem(inner.blocks[0].name, "Unknown block", fmt.Sprintf("A %s block holds no %s block.%s", n.name, name, didYouMean(name, has)), ""))
+				diags = append(diags, s.problem(inner.blocks[0].name, "Unknown block",
+					fmt.Sprintf("A %s block holds no %s block.%s", n.name, name, didYouMean(name, has)), ""))
 				continue
 			}
 			diags = append(diags, s.misfits(inner, one.AttributeType(name), fmt.Sprintf("%q of a %s block", name, n.name), "...")...)
@@ -315,7 +332,8 @@ func (s *Stack) unfold(n *nested, t cty.Type, v cty.Value) (cty.Value, Diagnosti
 				diags = append(diags, problems...)
 			} else if b != nil && boundNumbers([]cty.Value{fields[name]}) == nil {
 				if _, err := convert.Convert(fields[name], want); err != nil {
-					diags = append(diags, s.problem(b.body.Attributes[name].Expr.Range(), "Wrong type", fmt.Sprintf("%q of a %s block is a %s: %s.", name, n.name, want.FriendlyName(), err), ""))
+					diags = append(diags, s.problem(b.body.Attributes[name].Expr.Range(), "Wrong type",
+						fmt.Sprintf("%q of a %s block is a %s: %s.", name, n.name, want.FriendlyName(), err), ""))
 				}
 			}
 		}
@@ -326,7 +344,8 @@ func (s *Stack) unfold(n *nested, t cty.Type, v cty.Value) (cty.Value, Diagnosti
 		if IsSensitive(v) {
 			counted = ""
 		}
-		diags = append(diags, s.problem(n.blocks[len(n.blocks)-1].at, "Not one block", fmt.Sprintf("%s is one object, so exactly one block stands for it%s.", n.name, counted),
+		diags = append(diags, s.problem(n.blocks[len(n.blocks)-1].at, "Not one block",
+			fmt.Sprintf("%s is one object, so exactly one block stands for it%s.", n.name, counted),
 			fmt.Sprintf("%s = ... ? { ... } : null    # where it may be missing", n.name)))
 	}
 	switch {
@@ -352,7 +371,8 @@ func (n *nested) made(element int) *nestedBlock {
 	return &n.blocks[element]
 }
 
-// within are the blocks of a name in one of these, or in all of them where that one is not known; nil where the name is an argument.
+// within are the blocks of a name in one of these, or in all of them where that one is not known; nil where the name is an
+// argument.
 func (n *nested) within(name string, b *nestedBlock) *nested {
 	if b != nil {
 		return b.inner[name]
