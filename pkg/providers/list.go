@@ -65,7 +65,7 @@ func (c *Client) ListUnder(ctx context.Context, kind, parent string) ([]spec.Obj
 
 // list decodes a list, each object once.
 func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent string) ([]spec.Object, error) {
-	items, pages, err := c.items(ctx, k.Schema.Name, op, path)
+	items, pages, err := c.items(ctx, k.Schema.Name, op, path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (s *Sandbox) handle(q request) reply {
 			if fault != nil && fault.Do != FaultLag {
 				out.fault = fault.Do
 			}
-			worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead
+			worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead && c.route.verb != verbAsk
 		}
 		entry.Status = out.status
 		if out.fault == FaultCloseAfter {
@@ -173,6 +173,8 @@ func (c *call) dispatch(routes []*route) (reply, *problem) {
 	switch c.route.verb {
 	case spec.OpList:
 		return c.list()
+	case verbAsk:
+		return c.ask()
 	case spec.OpCreate:
 		return c.create(fields)
 	}
