@@ -89,7 +89,7 @@ func (d runDocument) took() string {
 var actionsPast = []struct{ action, past string }{
 	{string(plan.Create), "added"}, {string(plan.Update), "changed"}, {string(plan.Replace), "replaced"},
 	{string(plan.Delete), "destroyed"}, {string(plan.Adopt), "adopted"}, {string(plan.Forget), "forgotten"},
-	{"import", "imported"}, {apply.ActionMove, "moved"}, {apply.ActionRecord, "recorded"}, {actionDismiss, "dismissed"},
+	{"import", "imported"}, {string(plan.Task), "task"}, {apply.ActionMove, "moved"}, {apply.ActionRecord, "recorded"}, {actionDismiss, "dismissed"},
 }
 
 // countActions counts resources by what happened to them.
@@ -320,6 +320,10 @@ func writeChanges(w io.Writer, all []changeDocument, o render.Options) error {
 	first := all[0]
 	i := slices.IndexFunc(all, func(c changeDocument) bool { return c.ObjectID != "" })
 	title := fmt.Sprintf("%s %s", first.Action, first.Address)
+	if first.Action == string(plan.Task) {
+		title = fmt.Sprintf("task %s on %s", first.Cause, first.Address)
+		first.Cause = ""
+	}
 	if i >= 0 {
 		title += ", " + all[i].ObjectID
 	}

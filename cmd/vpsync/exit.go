@@ -180,6 +180,7 @@ func (a *app) describe(err error) spec.Diagnostic {
 		asked    *apply.AskError
 		request  *providers.Error
 		imported *apply.ImportError
+		task     *apply.TaskError
 		resolved *apply.ResolveError
 		own      *remedyError
 		usage    *usageError
@@ -208,6 +209,8 @@ func (a *app) describe(err error) spec.Diagnostic {
 		d.Summary = "The state belongs to another endpoint"
 	case errors.As(err, &imported):
 		d.Summary, d.Remedy = "Nothing was imported", imported.Remedy
+	case errors.As(err, &task):
+		d.Summary, d.Remedy = "The task was not sent", task.Remedy
 	case errors.As(err, &resolved):
 		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
 	case errors.As(err, &request):

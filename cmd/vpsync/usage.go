@@ -27,8 +27,11 @@ func (e *usageError) Error() string { return e.detail }
 // strict makes each command of a tree refuse what its usage line does not offer. Left to themselves, groups take a
 // mistyped command for an argument, show their help and succeed: a check in a pipeline would pass without a look.
 func (a *app) strict(c *cobra.Command) {
-	if !c.HasSubCommands() {
+	if !c.HasSubCommands() || len(strings.Fields(c.Use)) > 1 { // it takes words of its own, even where some are commands
 		c.Args = a.arguments
+		for _, sub := range c.Commands() {
+			a.strict(sub)
+		}
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {

@@ -40,6 +40,8 @@ func presentTense(e apply.Event) string {
 		return "adopting"
 	case e.Action == plan.Update:
 		return "changing"
+	case e.Action == plan.Task && e.Type == apply.EventStart:
+		return render.Escape(e.Operation)
 	}
 	return "working"
 }
@@ -57,6 +59,8 @@ func pastTense(e apply.Event) string {
 		return "adopted"
 	case e.Action == plan.Update:
 		return "changed"
+	case e.Action == plan.Task:
+		return render.Escape(e.Operation) + " done"
 	}
 	return "done"
 }

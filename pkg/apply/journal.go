@@ -89,6 +89,10 @@ func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) 
 		if done {
 			return r.close(ctx, q, object, carried)
 		}
+		if in.Action == string(plan.Task) { // it is asked for again, or not at all
+			r.fly(in.ID, false)
+			return errors.Join(err, r.commit(ctx, state.CloseIntent{ID: in.ID}))
+		}
 		if attempt == attempts {
 			r.fly(in.ID, false)
 			return &UnsettledError{Address: in.Address, Operation: in.Operation, Err: err,

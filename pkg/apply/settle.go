@@ -140,6 +140,9 @@ func (r *run) judge(ctx context.Context, client *providers.Client, kind *spec.Ki
 	if in.Operation == spec.OpCreate {
 		return r.judgeCreate(ctx, client, kind, in)
 	}
+	if in.Action == string(plan.Task) {
+		return finding{verdict: undecidable, reason: "such a task leaves nothing behind by which one could tell, and it is never sent twice without being asked for"}, nil
+	}
 	ref := plan.KindRef{Account: in.Account, Kind: in.Kind}
 	object, known, err := find(ctx, client, kind, ref, in.ObjectID, r.clock)
 	switch {
@@ -286,6 +289,9 @@ func detailed(ctx context.Context, client *providers.Client, kind *spec.Kind, ap
 // settledWrites record what a request did that was found to be carried out.
 func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Object) ([]state.Write, error) {
 	row := state.AddChanges{Changes: r.settledHistory(in, in.ObjectID)}
+	if in.Action == string(plan.Task) { // what it made is nobody's
+		return []state.Write{row}, nil
+	}
 	switch in.Operation {
 	case spec.OpCreate:
 		writes, _ := r.created(in, kind, object)

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -140,12 +141,17 @@ func AskIntent(in *state.Intent) Question {
 		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", word)
 	}
 	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", word, word)
+	what := in.Operation
+	if in.Action == string(Task) {
+		what = "task " + strings.TrimPrefix(what, "task.")
+		remedy = fmt.Sprintf("vpsync resolve %s --forget    # look at the provider's own pages; then drop the matter", word)
+	}
 	detail := fmt.Sprintf("Run %s sent it at %s and got no answer that tells.", in.Run, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
 	if in.Reason != "" {
 		detail += " " + sentence(in.Reason)
 	}
 	return Question{
 		Kind: AskPending, Address: &a, Detail: detail + " Nothing is sent for it until you have said; the rest goes on.", Remedy: remedy,
-		Summary: fmt.Sprintf("%s: was its %s carried out?", a, in.Operation),
+		Summary: fmt.Sprintf("%s: was its %s carried out?", a, what),
 	}
 }

@@ -77,6 +77,8 @@ const (
 	Delete  Action = "delete"
 	Forget  Action = "forget" // let go: the object becomes a leftover, or is gone already
 	Adopt   Action = "adopt"  // take over an object that exists, then update it where needed
+	// Task is no action of a plan: a journal row has it whose request was sent by a task.
+	Task Action = "task"
 )
 
 // Cause is why an attribute changes, or a change happens.

@@ -184,6 +184,13 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 		}
 		return Result{}, err
 	}
+	if t := c.def.taskCalled(call.Kind, call.Operation); t != nil && t.Makes != "" {
+		made := c.def.Kinds[t.Makes]
+		if body, id := c.findObject(made, op, a.document); id != "" {
+			o, _ := decodeObject(made, body, id)
+			return Result{Object: o.Object}, nil
+		}
+	}
 	o, found := c.objectOf(kind, op, a.document, call)
 	if call.Operation == spec.OpCreate && !found {
 		return Result{}, r.failure(Unknown, c.config.Account, a, errors.New("the answer holds no id of a new object"))
@@ -196,6 +203,9 @@ func (c *Client) operation(kind, name string) (*Kind, *Operation, error) {
 	k := c.def.Kinds[kind]
 	if k == nil {
 		return nil, nil, fmt.Errorf("%s has no kind %q", c.def.Title, kind)
+	}
+	if t := c.def.taskCalled(kind, name); t != nil {
+		return t.Kind, t.Operation, nil
 	}
 	op := k.Operations[name]
 	if op == nil {

@@ -64,7 +64,7 @@ func (d *decoder) document(body *hclsyntax.Body) {
 		Schema: &spec.Schema{Kinds: map[string]*spec.Kind{}, Data: map[string]*spec.Kind{}, RateLimits: map[string]spec.RateLimit{}},
 		Kinds:  map[string]*Kind{},
 		Data:   map[string]*Query{},
-		Tasks:  map[string]*Task{},
+		Tasks:  map[string]map[string]*Task{},
 	}
 	top := &block{d: d, name: "a definition", body: body, header: body.MissingItemRange(), seen: map[string]*block{}}
 

@@ -177,22 +177,6 @@ func (q *Query) answers(d *decoder, b *block, a *spec.Attribute, wire Wire) {
 	q.Wire[a.Name] = both
 }
 
-// task decodes a task block: something done once, on demand.
-func (d *decoder) task(b *block) {
-	d.checkName(b, "task", nil)
-	t := &Task{Name: b.label(), Description: b.str("description"), On: b.need("on", `"server"`), Wire: map[string]Wire{}}
-	t.Arguments = d.fields(b, "argument", ofArgument, t.Wire)
-	t.Operation = d.operation(b, "task")
-	d.checkPath(b, t.Operation, t.Arguments, true)
-	if _, ok := d.def.Kinds[t.On]; t.On != "" && !ok {
-		d.unknownName(b.at("on"), "kind", t.On, d.kindNames())
-	}
-	if t.Operation.Method == "GET" {
-		d.errorAt(b.at("request"), "Not a write", "A task does something; what only asks is a data block.", "")
-	}
-	d.def.Tasks[t.Name] = t
-}
-
 // fields decodes the arguments or results of a query or task.
 func (d *decoder) fields(b *block, blockType string, role attributeRole, wires map[string]Wire) []*spec.Attribute {
 	var list []*spec.Attribute

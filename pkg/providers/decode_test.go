@@ -108,8 +108,9 @@ func TestWholeLanguage(t *testing.T) {
 	require.Same(t, asked, def.Schema.Data["plans"])
 	require.Equal(t, providers.Path("plans"), plans.Wire["names"].ReadFrom)
 	require.Equal(t, "GET /plans/{region}", plans.Operation.Schema.Request)
-	reboot := def.Tasks["reboot"]
+	reboot := def.Tasks["box"]["reboot"]
 	require.Equal(t, "box", reboot.On)
+	require.Equal(t, "task.reboot", reboot.Call)
 	require.Equal(t, "/boxes/{id}/reboot", reboot.Operation.Path)
 }
 

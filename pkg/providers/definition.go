@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -28,7 +29,8 @@ type Definition struct {
 	Lag     time.Duration // how long a list may miss what was just written
 	Kinds   map[string]*Kind
 	Data    map[string]*Query
-	Tasks   map[string]*Task
+	// Tasks by the kind of the object that they are done to, and by name.
+	Tasks map[string]map[string]*Task
 	// Classes are the names of the rate-limit classes, in the order of the document.
 	Classes []string
 	// Hash is the SHA-256 of the source, in hex.
@@ -172,12 +174,35 @@ type Query struct {
 	Lists     string
 }
 
-// Task is an imperative operation.
+// Task is something done to an object once, on demand. What is sent is a request of the task's own, an operation of the object's
+// kind, or the create of another kind.
 type Task struct {
-	Name        string
-	Description string
-	On          string // kind
-	Arguments   []*spec.Attribute
-	Wire        map[string]Wire // of the arguments
-	Operation   *Operation
+	*Kind // its attributes are the arguments
+	Name  string
+	On    string // the kind of the object that it is done to
+	// Call is the operation that is called: of the kind Of, or of On under the name [TaskOperation] where the request is the task's own.
+	Call, Of string
+	// Target is the attribute of a kind that the task creates that holds the object's id; empty otherwise.
+	Target string
+	// Makes is the kind of the object that the answer holds, or empty. The task has ended when that object is ready.
+	Makes string
+	// Waits: the task has ended when the object that it is done to is ready again.
+	Waits bool
+	// LosesData: what the object holds is overwritten.
+	LosesData bool
+	Operation *Operation
 }
+
+// taskCalled is the task whose own request has this name in calls, or nil.
+func (d *Definition) taskCalled(on, operation string) *Task {
+	name, ok := strings.CutPrefix(operation, taskPrefix)
+	if !ok {
+		return nil
+	}
+	return d.Tasks[on][name]
+}
+
+const taskPrefix = "task."
+
+// TaskOperation is the name in calls and journals of a request that is a task's own.
+func TaskOperation(task string) string { return taskPrefix + task }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -49,6 +50,9 @@ func TestExchanges(t *testing.T) {
 			}
 			require.NoError(t, err)
 			kind := schemaOf(def, e.Call)
+			if made := madeBy(def, e.Call); made != nil {
+				kind = made
+			}
 			require.Len(t, objects, len(e.Objects))
 			for i, want := range e.Objects {
 				got := objects[i]
@@ -85,6 +89,11 @@ func TestEveryOperationHasAnExchange(t *testing.T) {
 			require.Truef(t, seen[op+" "+name], "no exchange in %s shows %s of %s", exchanges, op, name)
 		}
 	}
+	for on, tasks := range servosphereDefinition(t).Tasks {
+		for name, task := range tasks {
+			require.Truef(t, seen[task.Call+" "+task.Of], "no exchange in %s shows the task %s of %s", exchanges, name, on)
+		}
+	}
 	for name := range servosphereDefinition(t).Data {
 		require.Truef(t, seen[providertest.Ask+" "+name], "no exchange in %s asks for %s", exchanges, name)
 	}
@@ -95,7 +104,18 @@ func schemaOf(def *providers.Definition, c providertest.Call) *spec.Kind {
 	if c.Operation == providertest.Ask {
 		return def.Schema.Data[c.Kind]
 	}
+	if task, ok := strings.CutPrefix(c.Operation, "task."); ok {
+		return def.Tasks[c.Kind][task].Schema
+	}
 	return def.Schema.Kinds[c.Kind]
+}
+
+// madeBy is the kind of the object that a task makes, or nil.
+func madeBy(def *providers.Definition, c providertest.Call) *spec.Kind {
+	if task, ok := strings.CutPrefix(c.Operation, "task."); ok && def.Tasks[c.Kind][task].Makes != "" {
+		return def.Schema.Kinds[def.Tasks[c.Kind][task].Makes]
+	}
+	return nil
 }
 
 func perform(ctx context.Context, t *testing.T, client *providers.Client, e providertest.Exchange) (objects []spec.Object, absent bool, err error) {

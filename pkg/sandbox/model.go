@@ -21,6 +21,7 @@ type model struct {
 	kinds  map[string]*kind
 	names  []string         // of kinds, sorted
 	data   map[string]*kind // what queries ask and answer
+	tasks  map[string]*kind // what tasks are given, by the kind that they are done to and their name
 	routes []*route
 	// clears are the attributes that lose their value when an object of the kind is deleted.
 	clears map[string][]reference
@@ -58,7 +59,7 @@ type attribute struct {
 }
 
 func compile(def *providers.Definition) (*model, error) {
-	m := &model{def: def, kinds: map[string]*kind{}, data: map[string]*kind{}, clears: map[string][]reference{}, children: map[string][]reference{}}
+	m := &model{def: def, kinds: map[string]*kind{}, data: map[string]*kind{}, tasks: map[string]*kind{}, clears: map[string][]reference{}, children: map[string][]reference{}}
 	if u, err := url.Parse(def.BaseURL); err == nil {
 		m.base = strings.TrimSuffix(u.EscapedPath(), "/")
 	}
@@ -69,6 +70,15 @@ func compile(def *providers.Definition) (*model, error) {
 			return nil, err
 		}
 		m.kinds[name] = k
+	}
+	for on, tasks := range def.Tasks {
+		for name, t := range tasks {
+			k, err := compileKind(t.Schema.Name, t.Kind)
+			if err != nil {
+				return nil, err
+			}
+			m.tasks[on+"."+name] = k
+		}
 	}
 	for name, q := range def.Data {
 		k, err := compileKind(q.Schema.Name, q.Kind)

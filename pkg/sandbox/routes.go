@@ -27,6 +27,7 @@ type route struct {
 	success  int
 	answer   []string // where one object lies in the answer
 	paging   providers.Paging
+	task     *providers.Task // whose request it is, or nil
 	// absent says why the sandbox cannot do it although the definition names it, or is empty.
 	absent string
 }
@@ -53,11 +54,11 @@ func compileRoutes(m *model) []*route {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.def.Tasks)) {
-		if op := m.def.Tasks[name].Operation; op != nil {
-			r := newRoute(m, "task."+name, op)
-			r.absent = "The sandbox does not emulate tasks such as " + name
-			routes = append(routes, r)
+	for _, on := range slices.Sorted(maps.Keys(m.def.Tasks)) {
+		for _, name := range slices.Sorted(maps.Keys(m.def.Tasks[on])) {
+			if t := m.def.Tasks[on][name]; t.Call == providers.TaskOperation(name) {
+				routes = append(routes, compileTask(m, t))
+			}
 		}
 	}
 	slices.SortStableFunc(routes, func(a, b *route) int { return a.open - b.open })

@@ -175,6 +175,8 @@ func (c *call) dispatch(routes []*route) (reply, *problem) {
 		return c.list()
 	case verbAsk:
 		return c.ask()
+	case verbTask:
+		return c.perform(fields)
 	case spec.OpCreate:
 		return c.create(fields)
 	}

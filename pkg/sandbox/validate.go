@@ -61,7 +61,7 @@ func (c *call) fields(sent map[string]any) (map[string]cty.Value, *problem) {
 // kind requires, an operation of the kind's own all that it sends; an update of parts lets fields be left out, not nulled.
 func (c *call) requires(a *attribute, null bool) bool {
 	switch c.route.verb {
-	case spec.OpCreate:
+	case spec.OpCreate, verbTask:
 		return a.Required
 	case spec.OpUpdate:
 		return a.Required && (null || c.route.op.Schema.Whole)

@@ -107,6 +107,7 @@ task "flash" {
   on          = "lamp"
   request     = "POST /lamps/{id}/actions/flash"
   documented  = true
+  success     = 202
 }
 `
 
@@ -146,7 +147,11 @@ func TestValueInThePath(t *testing.T) {
 	w.do("POST", "/lamps/lamp9/stop", "").want(404)
 }
 
-func TestWhatIsNotEmulatedSaysSo(t *testing.T) {
+func TestTasksAreDoneToWhatThereIs(t *testing.T) {
 	w := worldOf(t, lamps)
-	require.Contains(t, w.do("POST", "/lamps/lamp1/actions/flash", "").want(404).text("message"), "does not emulate tasks such as flash")
+	w.do("POST", "/lamps/lamp9/actions/flash", "").want(404)
+	w.do("POST", "/lamps", `{"hostname":"desk"}`).want(201)
+	require.Empty(t, w.do("POST", "/lamps/lamp1000000001/actions/flash", "").want(202).Body)
+	require.Equal(t, "task.flash", w.last().Operation)
+	w.do("POST", "/lamps/lamp1000000001/actions/flash", `{"times":3}`).want(400)
 }

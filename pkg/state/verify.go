@@ -141,8 +141,8 @@ func usesAreAddresses(s *State, broken func(string, ...any)) {
 	}
 }
 
-// actions are those of changes that send a request: what a plan does otherwise is never in the journal.
-var actions = map[string]bool{"create": true, "update": true, "replace": true, "delete": true, "adopt": true}
+// actions are those that send a request, a task among them: what a plan does otherwise is never in the journal.
+var actions = map[string]bool{"create": true, "update": true, "replace": true, "delete": true, "adopt": true, "task": true}
 
 func intentsComplete(s *State, broken func(string, ...any)) {
 	for _, i := range s.Intents {

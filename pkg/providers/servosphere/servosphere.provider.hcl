@@ -877,3 +877,42 @@ data "payment_methods" {
     examples = [[{ id = "pm_1234567890", type = "card" }]]
   }
 }
+
+task "backup" {
+  description = "Backs a server up, and waits until that is done."
+  on          = "server"
+  creates     = "backup"
+  target      = "server_id"
+}
+
+task "restore" {
+  description = "Puts a server back to what it was when a backup of it was made. The API does not tell when that is done."
+  on          = "server"
+  request     = "POST /backups/{backup_id}/restore"
+  documented  = false
+  rate_limit  = "intensive"
+  success     = 202
+  loses_data  = true
+
+  argument "backup_id" {
+    description = "Id of a backup of this server."
+    type        = string
+    required    = true
+    refers_to   = "backup"
+  }
+}
+
+task "snapshot" {
+  description = "Takes a snapshot of a volume, and waits until that is done."
+  on          = "volume"
+  makes       = "backup"
+  request     = "POST /storage/volumes/{id}/snapshots"
+  documented  = false
+  rate_limit  = "intensive"
+  success     = 201
+
+  argument "name" {
+    type     = string
+    optional = true
+  }
+}
