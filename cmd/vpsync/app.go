@@ -23,6 +23,9 @@ type streams struct {
 	out, errs                            io.Writer
 	inTerminal, outTerminal, errTerminal bool
 	outWidth, errWidth                   func() int
+	// secret reads a line that the terminal does not show; nil where there is no terminal. It gives back the terminal as it
+	// was when the context ends, too.
+	secret func(context.Context) (string, error)
 }
 
 // hooks are for tests alone; the zero value is what users run.
@@ -37,6 +40,8 @@ type app struct {
 	env     map[string]string
 	hooks   hooks
 	signals <-chan os.Signal
+
+	typed *bufio.Reader // of in: one for the whole run, since it reads ahead
 
 	dir      string
 	state    string
@@ -67,7 +72,7 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
-	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}, runID: newID()}
+	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}, runID: newID()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())
@@ -271,15 +276,36 @@ func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 		return false, errors.New("there is no terminal to ask on: give --auto-approve to go on without a question")
 	}
 	fmt.Fprintf(a.errs, "\n%s\nOnly \"yes\" goes on: ", question)
-	answer := make(chan string, 1)
+	answer, err := a.readLine(ctx, false)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return strings.TrimSpace(answer) == "yes", nil
+}
+
+// readLine is what is typed next. A hidden line is not shown while it is typed. Nothing but the end of the input is io.EOF.
+func (a *app) readLine(ctx context.Context, hidden bool) (string, error) {
+	if hidden && a.secret != nil {
+		line, err := a.secret(ctx)
+		fmt.Fprintln(a.errs) // the terminal did not show the end of the line either
+		return line, err
+	}
+	type answer struct {
+		line string
+		err  error
+	}
+	answered := make(chan answer, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.in).ReadString('\n')
-		answer <- strings.TrimSpace(line)
+		line, err := a.typed.ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		answered <- answer{strings.TrimRight(line, "\r\n"), err}
 	}()
 	select {
 	case <-ctx.Done():
-		return false, ctx.Err()
-	case text := <-answer:
-		return text == "yes", nil
+		return "", ctx.Err()
+	case got := <-answered:
+		return got.line, got.err
 	}
 }

@@ -47,7 +47,9 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 
-Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.`,
+Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name, --var-file and --var in
+their order. Outside a file a value is plain text where the variable is a string or has no type, and HCL otherwise:
+--var 'sizes=[1, 2]'. What then has neither value nor default is asked for, where there is a terminal.`,
 		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -13,15 +14,21 @@ func (a *app) validateCommand() *cobra.Command {
 		Use: "validate", Short: "Check the HCL: all problems at once", Args: cobra.NoArgs,
 		Long:    "Checks the configuration without a token, a request or a state. Exits with 0 or 1.",
 		Example: "  vpsync validate\n  vpsync validate --json",
-		RunE:    func(*cobra.Command, []string) error { return a.validate(vars) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.validate(c.Context(), vars) },
 	}
 	vars.register(c)
 	return c
 }
 
-func (a *app) validate(vars variableFlags) error {
+func (a *app) validate(ctx context.Context, vars variableFlags) error {
 	stack, request, _, diags := a.loadStack(vars)
 	resources := 0
+	if !diags.HasErrors() {
+		var err error
+		if request.Variables, err = a.askVariables(ctx, stack, vars, request.Variables); err != nil {
+			return err
+		}
+	}
 	if stack != nil {
 		response := stack.Evaluate(request)
 		resources = len(response.Resources)

@@ -40,6 +40,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
+		"terminal":         cmdTerminal,
 		"pick":             cmdPick,
 	}
 }
@@ -113,12 +114,16 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(file, []byte(strings.ReplaceAll(before, args[0], args[1])), 0o644))
 }
 
-// cmdCarriageReturns copies a file with the line ends of Windows.
+// cmdCarriageReturns copies a file with the line ends of Windows, and its byte order mark where -bom says so.
 func cmdCarriageReturns(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: carriage-returns FROM TO")
+	mark := ""
+	if len(args) > 0 && args[0] == "-bom" {
+		mark, args = "\ufeff", args[1:]
 	}
-	text := strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	if len(args) != 2 {
+		ts.Fatalf("usage: carriage-returns [-bom] FROM TO")
+	}
+	text := mark + strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 

@@ -78,6 +78,9 @@ func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *
 		}
 		return w, diags
 	}
+	if w.request.Variables, err = a.askVariables(ctx, w.stack, vars, w.request.Variables); err != nil {
+		return w, err
+	}
 	if command != "" {
 		if err := w.openForWriting(ctx, command); err != nil {
 			return w, err

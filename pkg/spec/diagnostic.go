@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -174,10 +175,16 @@ func (s sources) fromHCL(all hcl.Diagnostics) Diagnostics {
 		if x.Subject != nil {
 			d.Range = rangeOf(*x.Subject)
 		}
+		if m := setAlready.FindStringSubmatch(x.Detail); m != nil {
+			d.Summary, d.Detail = "Argument given twice", fmt.Sprintf("%q has a value at %s line %s already.", m[1], m[2], m[3])
+		}
 		out = append(out, s.at(d))
 	}
 	return out
 }
+
+// setAlready is what the parser says of an argument that stands twice in a body.
+var setAlready = regexp.MustCompile(`^The argument "([^"]+)" was already set at (.*):(\d+),`)
 
 // didYouMean is a sentence that names the nearest of the candidates, or nothing.
 func didYouMean(word string, candidates []string) string {
