@@ -114,6 +114,7 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	w.waiting = func(class string, until time.Time) {
 		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: class + " rate limit"})
 	}
+	w.request.Distinct = !options.Destroy // what is twice can go all the same
 	planner := w.planner(options, apply.RefreshAuto)
 	runner := w.runner(planner, command, o.parallelism, grace, view.Event)
 

@@ -82,6 +82,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	w.request.Distinct = true
 	made, err := w.make(ctx, options, mode)
 	if err != nil {
 		return err

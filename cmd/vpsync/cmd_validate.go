@@ -30,6 +30,7 @@ func (a *app) validate(ctx context.Context, vars variableFlags) error {
 		}
 	}
 	if stack != nil {
+		request.Distinct = true
 		response := stack.Evaluate(request)
 		resources = len(response.Resources)
 		diags = append(diags, response.Diagnostics...)

@@ -14,6 +14,9 @@ type Request struct {
 	// Attributes of a resource that is not here, and computed attributes missing from
 	// its entry, evaluate to unknown.
 	Objects map[Address]Values
+	// Distinct refuses resources of equal identity, unless both exist. Whoever is about to make them wants that; an import of two
+	// objects that look alike does not.
+	Distinct bool
 }
 
 // VariableValue is one value given to a variable from outside the stack.

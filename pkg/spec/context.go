@@ -89,12 +89,13 @@ func (x *Session) context(refs []reference, each map[string]cty.Value) (*hcl.Eva
 				continue
 			}
 			if key, ok := x.keyOf(r, each); ok && !r.whole {
-				k, object, problems := x.keyedObject(block, key, r)
-				diags = append(diags, problems...)
+				k, object, exists := x.keyedObject(block, key, r)
 				if partial[block] == nil {
 					partial[block] = map[string]cty.Value{}
 				}
-				partial[block][k] = object
+				if exists {
+					partial[block][k] = object
+				}
 				continue
 			}
 			put(r.root, r.name, x.collection(block))
@@ -165,6 +166,10 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 	var out Diagnostics
 	for i, d := range x.stack.sources.fromHCL(problems) {
 		p := problems[i]
+		if better, ok := x.missingAt(p); ok {
+			out = append(out, better)
+			continue
+		}
 		if p.Subject == nil {
 			d.Range = rangeOf(whole.Range())
 			d = x.stack.sources.at(d)
@@ -201,6 +206,19 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 		out = append(out, d)
 	}
 	return out
+}
+
+// missingAt is what there is to say of an index that names no instance.
+func (x *Session) missingAt(p *hcl.Diagnostic) (Diagnostic, bool) {
+	if p.Summary == "Invalid index" && p.Subject != nil {
+		for at, d := range x.missing {
+			// The brackets are a part of the reference, or follow it where an expression stands in them.
+			if start := p.Subject.Start.Byte; at.Filename == p.Subject.Filename && at.Start.Byte <= start && start <= at.End.Byte {
+				return d, true
+			}
+		}
+	}
+	return Diagnostic{}, false
 }
 
 // worksWithSecrets: something that the expression names is or holds a secret, or it makes one itself.
