@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,17 @@ func embeddedDefinition(name string) (*providers.Definition, error) {
 	return def, nil
 }
 
+// kindNames are the kinds of all of them.
+func kindNames() []string {
+	var kinds []string
+	for _, name := range embeddedNames() {
+		if def, err := embeddedDefinition(name); err == nil {
+			kinds = slices.AppendSeq(kinds, keysSorted(def.Schema.Kinds))
+		}
+	}
+	return kinds
+}
+
 // definition finds what a provider block names.
 func (a *app) definition(block spec.ProviderBlock) (*providers.Definition, error) {
 	if block.Definition != "" {
@@ -59,9 +71,10 @@ const (
 	sandboxEndpoint = "https://sandbox.invalid"
 	sandboxToken    = "sandbox"
 	// An embedded sandbox hurries: nobody watches a server boot that does not exist, or waits an hour for a rate limit
-	// that nobody set. `vpsync sandbox serve` has the provider's limits.
-	sandboxProvisioning = 300 * time.Millisecond
-	sandboxPoll         = 50 * time.Millisecond
+	// that nobody set. `vpsync sandbox serve` has the provider's limits. The first look comes after everything is ready: a
+	// run takes the requests that its plan announced.
+	sandboxProvisioning = 200 * time.Millisecond
+	sandboxPoll         = 300 * time.Millisecond
 )
 
 // client connects one account: to an emulated one, or to the provider with the token of its variable.
@@ -106,8 +119,13 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 	}
 	c, err := providers.New(def, config)
 	if err != nil {
-		return nil, &remedyError{summary: fmt.Sprintf("%s cannot be reached so", block.Account()), detail: sentenceOf(err.Error()),
-			remedy: fmt.Sprintf("check %s and %s", variable, def.URLEnv), at: &block.Range}
+		e := &remedyError{summary: fmt.Sprintf("The token of %s cannot be sent", block.Account()), detail: sentenceOf(err.Error()),
+			remedy: fmt.Sprintf("check %s", variable), at: &block.Range}
+		if bad := (*providers.URLError)(nil); errors.As(err, &bad) {
+			e.summary, e.remedy = fmt.Sprintf("No requests can be sent to %s", block.Account()), fmt.Sprintf("check %s", def.URLEnv)
+			e.detail = sentenceOf(fmt.Sprintf("%s, which gives the address, cannot be used: %s", def.URLEnv, bad.Err))
+		}
+		return nil, e
 	}
 	return c, nil
 }

@@ -60,8 +60,6 @@ type app struct {
 	stack *spec.Stack
 	// lines is where a command writes that prints a JSON object a line, once it has begun to.
 	lines *jsonView
-	// understood: the command line made sense, so what fails now is the command itself.
-	understood bool
 
 	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
 	stop        context.Context
@@ -110,13 +108,9 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 			interrupts <- n
 		}
 		a.cancelStop()
-		select {
-		case <-a.sending:
-			if n == 1 {
-				fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
-				continue
-			}
-		default:
+		if n == 1 && a.begun() {
+			fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
+			continue
 		}
 		cancel()
 	}
@@ -125,7 +119,7 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 // finish shows an error, once, and gives its exit code.
 func (a *app) finish(err error) int {
 	code := exitCodeOf(err)
-	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && err != nil && strings.Contains(err.Error(), context.Canceled.Error())) {
+	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted
 	}
@@ -138,6 +132,16 @@ func (a *app) finish(err error) int {
 	}
 	a.show(err, code)
 	return code
+}
+
+// begun: a run has begun to send.
+func (a *app) begun() bool {
+	select {
+	case <-a.sending:
+		return true
+	default:
+		return false
+	}
 }
 
 // root is the command tree.
@@ -155,7 +159,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 ` + exitCodeHelp(),
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			a.understood, a.ran = true, cmd
+			a.ran = cmd
 			return a.prepare()
 		},
 	}
@@ -187,25 +191,20 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	}
 	root.SetHelpCommandGroupID("About the tool:")
 	root.SetCompletionCommandGroupID("About the tool:")
-	root.AddCommand(&cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp()})
-	root.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
+	root.AddCommand(a.exitCodesCommand())
+	root.SetHelpCommand(a.helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	a.strict(root)
+	var showVersion bool
+	root.Flags().BoolVar(&showVersion, "version", false, "show the version")
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if showVersion {
+			return a.showVersion()
 		}
-		var names []string
-		for _, c := range root.Commands() {
-			names = append(names, c.Name())
-		}
-		detail := fmt.Sprintf("There is no command %q.", args[0])
-		if near := spec.Nearest(args[0], names); near != "" {
-			detail += fmt.Sprintf(" Did you mean %q?", near)
-		}
-		return wrongUsage("%s", detail)
+		return c.Help()
 	}
-	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &remedyError{summary: "Wrong usage", detail: sentenceOf(err.Error()), remedy: c.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(a.flagError)
 	return root
 }
 
@@ -270,17 +269,26 @@ func (a *app) statePath() string {
 	return filepath.Join(a.workDir(), "state.db")
 }
 
-// confirm asks a question that only "yes" answers.
-func (a *app) confirm(ctx context.Context, question string) (bool, error) {
+// confirm asks a question that only "yes" answers. Any other answer is an error, which says that nothing was changed.
+func (a *app) confirm(ctx context.Context, question string) error {
 	if !a.inTerminal {
-		return false, errors.New("there is no terminal to ask on: give --auto-approve to go on without a question")
+		e := &remedyError{summary: "There is no terminal to ask on",
+			detail: "Nothing was changed. With --auto-approve it goes on without a question."}
+		if a.ran != nil {
+			e.remedy = a.ran.CommandPath() + " --auto-approve"
+		}
+		return e
 	}
 	fmt.Fprintf(a.errs, "\n%s\nOnly \"yes\" goes on: ", question)
 	answer, err := a.readLine(ctx, false)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+		return err
 	}
-	return strings.TrimSpace(answer) == "yes", nil
+	if strings.TrimSpace(answer) != "yes" {
+		fmt.Fprintln(a.errs) // an answer of Ctrl-D leaves the line open
+		return &remedyError{summary: "Not confirmed", detail: "Nothing was changed."}
+	}
+	return nil
 }
 
 // readLine is what is typed next. A hidden line is not shown while it is typed. Nothing but the end of the input is io.EOF.

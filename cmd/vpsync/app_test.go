@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
@@ -62,13 +63,23 @@ output "x" { value = var.x }
 		add  func()
 	}{
 		{"vpsync.vars.hcl", func() { write(t, dir, map[string]string{"vpsync.vars.hcl": `x = "vpsync.vars.hcl"`}) }},
+		{"vpsync.vars.hcl.json", func() {
+			write(t, dir, map[string]string{"vpsync.vars.hcl.json": `{"x": "vpsync.vars.hcl.json"}`})
+		}},
 		{"b.auto.vars.hcl", func() {
 			write(t, dir, map[string]string{"a.auto.vars.hcl": `x = "a"`, "b.auto.vars.hcl": `x = "b.auto.vars.hcl"`})
+		}},
+		{"c.auto.vars.hcl.json", func() {
+			write(t, dir, map[string]string{"c.auto.vars.hcl.json": `{"x": "c.auto.vars.hcl.json"}`})
 		}},
 		{"environment", func() { env["VPSYNC_VAR_x"] = "environment" }},
 		{"--var-file", func() {
 			write(t, dir, map[string]string{"given.vars.hcl": `x = "--var-file"`})
 			args = append(args, "--var-file", filepath.Join(dir, "given.vars.hcl"))
+		}},
+		{"${json}", func() {
+			write(t, dir, map[string]string{"given.json": `{"x": "${json}"}`})
+			args = append(args, "--var-file", filepath.Join(dir, "given.json"))
 		}},
 		{"--var", func() { args = append(args, "--var", "x=--var") }},
 	} {
@@ -96,6 +107,20 @@ network "n" {
 }
 `
 
+// TestProvidersFit: what is shown of a provider is no wider than the terminal.
+func TestProvidersFit(t *testing.T) {
+	for _, width := range []int{60, 80} {
+		for _, args := range [][]string{{"providers", "list"}, {"providers", "show", "servosphere"}} {
+			s := testStreams()
+			s.outTerminal, s.outWidth = true, func() int { return width }
+			require.Equal(t, exitDone, run(context.Background(), append(args, "--no-color"), nil, s.streams, nil, hooks{}), s)
+			for line := range strings.Lines(s.stdout.String()) {
+				require.LessOrEqual(t, render.Width(strings.TrimSuffix(line, "\n")), width, line)
+			}
+		}
+	}
+}
+
 // TestPrompt: only "yes" goes on, and without a terminal nothing is asked.
 func TestPrompt(t *testing.T) {
 	for answer, want := range map[string]int{"yes\n": exitDone, "y\n": exitFailed, "no\n": exitFailed, "": exitFailed} {
@@ -106,6 +131,7 @@ func TestPrompt(t *testing.T) {
 		code := run(context.Background(), []string{"-C", dir, "apply", "--sandbox"}, map[string]string{"HOME": dir}, s.streams, nil, hooks{})
 		require.Equal(t, want, code, "%q: %s", answer, s)
 		require.Contains(t, s.stderr.String(), `Only "yes" goes on`)
+		require.Equal(t, want != exitDone, strings.Contains(s.stderr.String(), "\nError: Not confirmed\n\n  Nothing was changed.\n"), s)
 		_, listed := vpsync(t, dir, nil, "sandbox", "list")
 		require.Equal(t, want == exitDone, strings.Contains(listed.stdout.String(), "net_"))
 	}
@@ -113,7 +139,8 @@ func TestPrompt(t *testing.T) {
 	write(t, dir, map[string]string{"main.hcl": oneNetwork})
 	code, s := vpsync(t, dir, nil, "apply", "--sandbox")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, s.stderr.String(), "--auto-approve")
+	require.Contains(t, s.stderr.String(), "Error: There is no terminal to ask on")
+	require.Contains(t, s.stderr.String(), "\n    vpsync apply -C "+dir+" --sandbox --auto-approve\n")
 }
 
 // TestInterruptedBeforeAnything: an interrupt while the prompt waits changes nothing and says so.
@@ -175,14 +202,21 @@ func TestWrongUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		`Did you mean "plan"?`:                 {"plna"},
 		"Unknown flag: --foo.":                 {"apply", "--foo"},
-		"Accepts 2 arg(s), received 1.":        {"import", "server.web"},
+		"ID is missing: the command is":        {"import", "server.web"},
 		"--refresh x: it is":                   {"plan", "--refresh=x"},
 		"resolve takes exactly one of --id ID": {"resolve", "server.web"},
 		"--log-level loud: it is":              {"version", "--log-level", "loud"},
-		"an address is server.web":             {"state", "show", "web"},
+		"An address is server.web":             {"state", "show", "web"},
 	} {
 		code, s := vpsync(t, t.TempDir(), nil, args...)
 		require.Equal(t, exitFailed, code, "%v", args)
 		require.Contains(t, strings.Join(strings.Fields(s.stderr.String()), " "), want)
 	}
+}
+
+// TestDamageIsASentence: what SQLite says ends in a number in parentheses, and another sentence follows.
+func TestDamageIsASentence(t *testing.T) {
+	d := (&app{}).describe(&state.DamagedError{Path: "/s/state.db", Problem: "database disk image is malformed (11)"})
+	require.Equal(t, "/s/state.db: database disk image is malformed (11). Nothing was sent.", d.Detail)
+	require.Equal(t, "Whole (as it is.)", sentenceOf("whole (as it is.)"))
 }

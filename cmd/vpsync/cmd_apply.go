@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,30 +60,72 @@ func (w *workspace) warnOfGrace(grace *time.Duration) {
 type applyOptions struct {
 	planFlags
 	runFlags
+	expect string
 }
 
 func (a *app) applyCommand() *cobra.Command {
 	var o applyOptions
 	c := &cobra.Command{
-		Use: "apply", Short: "Make the accounts what the HCL says", Args: cobra.NoArgs,
+		Use: "apply [PLAN]", Short: "Make the accounts what the HCL says",
 		Long: `Takes the lock, settles what an earlier run left open, plans, asks, and carries the plan out. Interrupted once it
-finishes what is in flight; interrupted twice it cancels that too. Either way the next run settles by itself.`,
-		Example: "  vpsync apply\n  vpsync apply --auto-approve --parallelism 4\n  vpsync apply --allow 2",
-		RunE: func(c *cobra.Command, _ []string) error {
+finishes what is in flight; interrupted twice it cancels that too. Either way the next run settles by itself.
+
+With PLAN, a file that vpsync plan --out made, it carries out exactly that plan, without asking. The plan is made again, of the same
+resources; if that one does otherwise, or something that it rests on has moved, nothing is sent. The same holds for
+--expect-digest: the digest of a plan stands in vpsync plan --json and in vpsync show PLAN.`,
+		Example: "  vpsync apply\n  vpsync apply --auto-approve --parallelism 4\n  vpsync apply --allow 2\n  vpsync apply monday.vpsplan",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if given := planChangingFlags(c); len(given) > 0 {
+					return wrongUsage("A saved plan is carried out as it is: %s belongs to vpsync plan --out", strings.Join(given, ", "))
+				}
+				return a.applySaved(c.Context(), args[0], o)
+			}
 			options, err := o.options()
 			if err != nil {
 				return err
 			}
-			return a.apply(c.Context(), "apply", o.vars, options, o.runFlags)
+			options.Reviewed = o.expect != ""
+			return a.applyPlan(c.Context(), job{command: "apply", vars: o.vars, options: options, run: o.runFlags, expect: o.expect})
 		},
 	}
+	c.Flags().StringVar(&o.expect, "expect-digest", "", "go on, without asking, only if the plan has this `digest`")
 	o.planFlags.register(c)
 	o.runFlags.register(c)
 	return c
 }
 
-// apply is the commands apply and destroy.
-func (a *app) apply(ctx context.Context, command string, vars variableFlags, options plan.Options, o runFlags) (err error) {
+// planChangingFlags are the flags that were given and that decide what is in a plan.
+func planChangingFlags(c *cobra.Command) []string {
+	var given []string
+	for _, name := range []string{"target", "exclude", "replace", "adopt", "allow", "confirm-gone", "expect-digest"} {
+		if c.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	return given
+}
+
+// job is a plan to make and to carry out.
+type job struct {
+	command string // apply or destroy
+	vars    variableFlags
+	options plan.Options
+	run     runFlags
+	expect  string      // the digest that the plan must have, or empty
+	saved   *plan.Saved // the plan that it must be, or nil
+	path    string      // of that one's file
+}
+
+// reviewed: somebody has looked at exactly this plan.
+func (j job) reviewed() bool { return j.expect != "" || j.saved != nil }
+
+// applyPlan is the commands apply and destroy.
+func (a *app) applyPlan(ctx context.Context, j job) (err error) {
+	command, vars, options, o := j.command, j.vars, j.options, j.run
+	if j.saved != nil {
+		vars.last = j.saved.Variables
+	}
 	grace, err := a.graceOf(o.grace)
 	if err != nil {
 		return err
@@ -98,6 +141,11 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	before, err := w.load(ctx) // the key, too; and a damaged state is seen before anything is sent
 	if err != nil {
 		return err
+	}
+	if j.saved != nil {
+		if err := w.fits(j.saved, j.path, before); err != nil {
+			return err
+		}
 	}
 	w.warnOfGrace(grace)
 	verb := map[string]string{"apply": "Apply", "destroy": "Destroy"}[command]
@@ -145,17 +193,19 @@ func (a *app) apply(ctx context.Context, command string, vars variableFlags, opt
 	} else if err := a.showPlan(withoutPending(made.Plan)); err != nil {
 		return err
 	}
+	switch digest := made.Plan.Digest(); {
+	case j.saved != nil && digest != j.saved.Digest:
+		return differs("Planned anew, the same resources would be changed otherwise than "+j.path+" says: the account has moved since.", j.saved.Plan, made.Plan)
+	case j.expect != "" && digest != j.expect:
+		return differs(fmt.Sprintf("Its digest is %s, and %s was expected.", digest, j.expect), nil, made.Plan)
+	}
 	if made.Plan.Blocked() {
 		return a.blocked(made.Plan, view)
 	}
 	if len(made.Plan.Steps) > 0 {
-		if !o.autoApprove {
-			yes, err := a.confirm(ctx, question(command, made.Plan))
-			if err != nil {
+		if !o.autoApprove && !j.reviewed() {
+			if err := a.confirm(ctx, question(command, made.Plan)); err != nil {
 				return err
-			}
-			if !yes {
-				return errors.New("not confirmed: nothing was changed")
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -53,7 +54,7 @@ type blamedAttribute struct {
 }
 
 func (a *app) blame(ctx context.Context, address string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (a *app) blame(ctx context.Context, address string) error {
 		if err != nil {
 			return err
 		}
-		found, err := recorded(st, at)
+		found, err := a.recorded(st, at)
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func pastOf(ctx context.Context, store *sqlite.Store, r *state.Resource) ([]stat
 		changes = slices.DeleteFunc(changes, func(c state.Change) bool { return c.ObjectID != r.ID })
 		past = append(changes, past...)
 		for _, c := range changes {
-			if c.Action == actionMove {
+			if c.Action == apply.ActionMove {
 				if err := json.Unmarshal(c.Before, &at); err != nil {
 					return nil, err
 				}
@@ -165,7 +166,7 @@ func originsOf(past []state.Change) map[string]state.Change {
 		switch {
 		case c.Attribute != "":
 			origins[c.Attribute] = c
-		case c.Action == actionMove, c.Action == string(plan.Update):
+		case c.Action == apply.ActionMove, c.Action == string(plan.Update):
 		case c.Action == string(plan.Delete), c.Action == string(plan.Forget), c.Action == actionDismiss:
 			clear(origins)
 		default:

@@ -89,7 +89,7 @@ func (d runDocument) took() string {
 var actionsPast = []struct{ action, past string }{
 	{string(plan.Create), "added"}, {string(plan.Update), "changed"}, {string(plan.Replace), "replaced"},
 	{string(plan.Delete), "destroyed"}, {string(plan.Adopt), "adopted"}, {string(plan.Forget), "forgotten"},
-	{"import", "imported"}, {actionMove, "moved"}, {apply.ActionRecord, "recorded"}, {actionDismiss, "dismissed"},
+	{"import", "imported"}, {apply.ActionMove, "moved"}, {apply.ActionRecord, "recorded"}, {actionDismiss, "dismissed"},
 }
 
 // countActions counts resources by what happened to them.

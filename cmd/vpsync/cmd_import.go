@@ -27,7 +27,7 @@ func (a *app) importCommand() *cobra.Command {
 }
 
 func (a *app) importObject(ctx context.Context, vars variableFlags, address, id string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}

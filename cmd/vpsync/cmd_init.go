@@ -20,7 +20,7 @@ var starter string
 
 func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "init", Short: "Write a commented stack to start from", Args: cobra.NoArgs,
+		Use: "init", Short: "Write a commented stack to start from",
 		Long:    "Writes main.hcl, and lines for .vpsync/ into .gitignore. What exists is never overwritten.",
 		Example: "  vpsync init\n  vpsync init -C infrastructure",
 		RunE:    func(*cobra.Command, []string) error { return a.init() },
@@ -29,6 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 }
 
 func (a *app) init() error {
+	d := initDocument{FormatVersion: formatVersion, Wrote: []string{}, Changed: []string{}, LeftAlone: []string{}}
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		return err
 	}
@@ -36,21 +37,39 @@ func (a *app) init() error {
 	if err != nil {
 		return err
 	}
-	if len(existing) > 0 {
-		fmt.Fprintf(a.errs, "Left alone: %s. There is a stack already, so no main.hcl was written.\n", render.Escape(strings.Join(existing, ", ")))
-	} else if err := a.writeNew(filepath.Join(a.dir, "main.hcl"), starter); err != nil {
+	inJSON, err := filepath.Glob(filepath.Join(a.dir, "*.hcl.json"))
+	if err != nil {
 		return err
 	}
-	if err := a.ignore(filepath.Join(a.dir, ".gitignore")); err != nil {
+	existing = append(existing, inJSON...)
+	if len(existing) > 0 {
+		d.LeftAlone = existing
+		_ = render.Prose(a.errs, 0, 2, fmt.Sprintf("Left alone: %s. There is a stack already, so no main.hcl was written.",
+			strings.Join(existing, ", ")), a.errOptions())
+	} else if err := a.writeNew(&d, filepath.Join(a.dir, "main.hcl"), starter); err != nil {
 		return err
+	}
+	if err := a.ignore(&d, filepath.Join(a.dir, ".gitignore")); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(d)
 	}
 	_, err = fmt.Fprintf(a.out, "\nNext:\n  %s     # what would happen, on an emulated account\n  %s\n",
 		a.command("vpsync plan --sandbox"), a.command("vpsync apply --sandbox"))
 	return err
 }
 
+// did tells of a file as soon as it is there, so that an error after it hides nothing; programs read it in the document.
+func (a *app) did(files *[]string, path, text string) {
+	*files = append(*files, path)
+	if !a.json {
+		fmt.Fprintln(a.out, text)
+	}
+}
+
 // writeNew writes a file that must not exist.
-func (a *app) writeNew(path, text string) error {
+func (a *app) writeNew(d *initDocument, path, text string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -59,16 +78,16 @@ func (a *app) writeNew(path, text string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "Wrote %s\n", render.Escape(path))
+	a.did(&d.Wrote, path, "Wrote "+render.Escape(path))
 	return nil
 }
 
 // ignore keeps state and secrets out of the repository.
-func (a *app) ignore(path string) error {
+func (a *app) ignore(d *initDocument, path string) error {
 	const line = ".vpsync/"
 	before, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.writeNew(path, "# What vpsync keeps for itself: state, backups, the sandbox.\n"+line+"\n")
+		return a.writeNew(d, path, "# What vpsync keeps for itself: state, backups, the sandbox.\n"+line+"\n")
 	}
 	if err != nil {
 		return err
@@ -90,6 +109,6 @@ func (a *app) ignore(path string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "Added %s to %s\n", line, render.Escape(path))
+	a.did(&d.Changed, path, fmt.Sprintf("Added %s to %s", line, render.Escape(path)))
 	return nil
 }

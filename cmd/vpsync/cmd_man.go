@@ -17,7 +17,7 @@ import (
 func (a *app) manCommand() *cobra.Command {
 	var markdown bool
 	c := &cobra.Command{
-		Use: "man DIR", Short: "Write the manual pages", Args: cobra.MaximumNArgs(1), Hidden: true,
+		Use: "man [DIR]", Short: "Write the manual pages", Args: cobra.MaximumNArgs(1), Hidden: true,
 		Long:    "Writes a manual page for each command into a folder, or with --markdown the whole reference as one page to standard output.",
 		Example: "  vpsync man share/man/man1\n  vpsync man --markdown > docs/cli.md",
 		RunE: func(c *cobra.Command, args []string) error {

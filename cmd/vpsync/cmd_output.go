@@ -17,10 +17,13 @@ import (
 func (a *app) outputCommand() *cobra.Command {
 	var raw bool
 	c := &cobra.Command{
-		Use: "output [NAME]", Short: "Show the outputs of the last apply", Args: cobra.MaximumNArgs(1),
+		Use: "output [NAME]", Short: "Show the outputs of the last apply",
 		Long:    "Shows what the last apply recorded of the outputs. Sensitive outputs are never stored: they are shown by nothing.",
 		Example: "  vpsync output\n  vpsync output --raw database_address\n  vpsync output --json",
 		RunE: func(c *cobra.Command, args []string) error {
+			if raw && a.json {
+				return wrongUsage("--raw prints bare text and --json prints JSON: give one of them")
+			}
 			st, err := a.readState(c.Context())
 			if err != nil {
 				return err
@@ -39,7 +42,7 @@ func (a *app) outputCommand() *cobra.Command {
 				if len(st.Outputs) == 0 {
 					fmt.Fprintln(a.errs, "No outputs are recorded.")
 				}
-				return writeOutputs(a.out, st)
+				return writeOutputs(a.out, "", st)
 			}
 			o, ok := st.Outputs[args[0]]
 			if !ok {
@@ -58,7 +61,8 @@ func (a *app) outputCommand() *cobra.Command {
 			}
 			text, err := convert.Convert(v, cty.String)
 			if err != nil || text.IsNull() {
-				return fmt.Errorf("output %s is a %s: --raw prints strings, numbers and bools; use --json", args[0], v.Type().FriendlyName())
+				return &remedyError{summary: "No bare text", remedy: "vpsync output --json " + args[0],
+					detail: fmt.Sprintf("The output %s is %s, and --raw prints a string, a number or a bool.", args[0], whatIs(v))}
 			}
 			// Raw output is for programs; only line ends of its own are left out.
 			_, err = fmt.Fprintln(a.out, render.EscapeLines(text.AsString()))
@@ -67,6 +71,24 @@ func (a *app) outputCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&raw, "raw", false, "print the bare text of one output")
 	return a.completing(c, false, a.outputNames())
+}
+
+// whatIs names the sort of a value that is no text.
+func whatIs(v cty.Value) string {
+	switch t := v.Type(); {
+	case v.IsNull():
+		return "null"
+	case t.IsObjectType():
+		return "an object"
+	case t.IsMapType():
+		return "a map"
+	case t.IsSetType():
+		return "a set"
+	case t.IsListType(), t.IsTupleType():
+		return "a list"
+	default:
+		return article(t.FriendlyName())
+	}
 }
 
 // noOutput says whether the output is unknown, sensitive, or not applied yet.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
@@ -14,13 +16,40 @@ import (
 // planFlags are those that plan and apply share: they decide what is in a plan.
 type planFlags struct {
 	vars        variableFlags
+	selection   selectionFlags
+	replace     []string
 	adopt       bool
 	allow       int
 	confirmGone bool
 }
 
+// selectionFlags limit a plan to a part of it.
+type selectionFlags struct{ targets, excludes []string }
+
+func (f *selectionFlags) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.targets, "target", nil, "only this `resource` and what it waits for: an address, a block, a kind, or a pattern such as 'server.web-*'")
+	c.Flags().StringArrayVar(&f.excludes, "exclude", nil, "all but this `resource` and what waits for it")
+}
+
+func (f *selectionFlags) into(o *plan.Options) error {
+	for _, list := range []struct {
+		given []string
+		to    *[]plan.Pattern
+	}{{f.targets, &o.Targets}, {f.excludes, &o.Excludes}} {
+		for _, text := range list.given {
+			if text = strings.TrimSpace(text); text == "" {
+				return wrongUsage("an empty --target or --exclude selects nothing")
+			}
+			*list.to = append(*list.to, plan.Pattern(text))
+		}
+	}
+	return nil
+}
+
 func (f *planFlags) register(c *cobra.Command) {
 	f.vars.register(c)
+	f.selection.register(c)
+	c.Flags().StringArrayVar(&f.replace, "replace", nil, "replace the object at this `address`, although nothing else asks for it")
 	c.Flags().BoolVar(&f.adopt, "adopt", false, "take over unmanaged objects that a create would double")
 	c.Flags().IntVar(&f.allow, "allow", 0, "let `N` destructive changes pass the brakes")
 	c.Flags().BoolVar(&f.confirmGone, "confirm-gone", false, "believe an account that suddenly looks empty")
@@ -30,7 +59,15 @@ func (f *planFlags) options() (plan.Options, error) {
 	if f.allow < 0 {
 		return plan.Options{}, wrongUsage("--allow takes a count of 0 or more")
 	}
-	return plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}, nil
+	o := plan.Options{Adopt: f.adopt, Allow: f.allow, ConfirmGone: f.confirmGone}
+	for _, text := range f.replace {
+		a, err := addressOf(text)
+		if err != nil {
+			return o, err
+		}
+		o.Replace = append(o.Replace, a)
+	}
+	return o, f.selection.into(&o)
 }
 
 // planOptions are the flags of plan.
@@ -38,22 +75,29 @@ type planOptions struct {
 	planFlags
 	detailed bool
 	refresh  string
+	destroy  bool
+	out      string
 }
 
 func (a *app) planCommand() *cobra.Command {
 	var o planOptions
 	c := &cobra.Command{
-		Use: "plan", Short: "Show what would happen", Args: cobra.NoArgs,
+		Use: "plan", Short: "Show what would happen",
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 
 Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name, --var-file and --var in
 their order. Outside a file a value is plain text where the variable is a string or has no type, and HCL otherwise:
---var 'sizes=[1, 2]'. What then has neither value nor default is asked for, where there is a terminal.`,
-		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3",
+--var 'sizes=[1, 2]'. What then has neither value nor default is asked for, where there is a terminal.
+
+A file whose name ends in .json holds JSON: blocks are objects below their types and labels, and strings are templates, but
+not in files of variables.`,
+		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3\n  vpsync plan --target server.web --target 'firewall_rule.*'\n  vpsync plan --replace 'server.web[0]'\n  vpsync plan --out monday.vpsplan",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}
 	o.register(c)
+	c.Flags().StringVar(&o.out, "out", "", "save the plan in a `file`, for vpsync apply FILE")
+	c.Flags().BoolVar(&o.destroy, "destroy", false, "plan what vpsync destroy would do")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
 	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
 	completingFlag(c, "refresh", these("auto", "full", "false"))
@@ -73,6 +117,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	options.Destroy = o.destroy
 	mode, err := refreshMode(o.refresh)
 	if err != nil {
 		return err
@@ -87,8 +132,16 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.out != "" {
+		if err := w.savePlan(o.out, made, options); err != nil {
+			return err
+		}
+	}
 	if err := a.showPlan(made.Plan); err != nil {
 		return err
+	}
+	if o.out != "" && !a.json {
+		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+plan.ShellWord(o.out)))
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:
@@ -105,7 +158,9 @@ func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.Refresh
 	if err != nil {
 		return nil, err
 	}
-	made, diags, err := w.planner(o, mode).Make(ctx, st)
+	planner := w.planner(o, mode)
+	planner.Everywhere = w.everywhere
+	made, diags, err := planner.Make(ctx, st)
 	return w.checked(made, diags, err)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -16,10 +17,10 @@ import (
 func (a *app) providersCommand() *cobra.Command {
 	c := &cobra.Command{Use: "providers", Short: "What each API offers, and what it cannot do"}
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the providers", Args: cobra.NoArgs,
+		&cobra.Command{Use: "list", Short: "List the providers",
 			Example: "  vpsync providers list",
 			RunE:    func(*cobra.Command, []string) error { return a.listProviders() }},
-		a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible", Args: cobra.ExactArgs(1),
+		a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible",
 			Example: "  vpsync providers show servosphere",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }}, false, these(embeddedNames()...)),
 	)
@@ -39,7 +40,7 @@ func (a *app) listProviders() error {
 		t.Row(name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"format_version": "1.0", "providers": docs})
+		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs})
 	}
 	return t.Write(a.out, a.tableOptions())
 }
@@ -54,10 +55,9 @@ func (a *app) showProvider(name string) error {
 		return a.printJSON(struct {
 			FormatVersion string `json:"format_version"`
 			providerDocument
-		}{"1.0", doc})
+		}{formatVersion, doc})
 	}
-	doc.write(a.out, a.tableOptions())
-	return nil
+	return doc.write(a.out, a.tableOptions(), a.outOptions())
 }
 
 // providerDocument is a definition as users need to know it.
@@ -190,16 +190,19 @@ func cannot(k *spec.Kind) []string {
 	return out
 }
 
-func (d providerDocument) write(w io.Writer, o render.Options) {
+// write shows a definition: tables as wide as o says, sentences as wide as prose does.
+func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
+	w := &bytes.Buffer{}
 	s := render.Style{Color: o.Color}
-	fmt.Fprintf(w, "%s (%s)\n%s\nToken from %s; %s overrides the address.\nWhat the vendor does not print was inferred; the lines are those of %s.provider.hcl.\n",
-		s.Bold(d.Title), d.Name, d.BaseURL, d.TokenEnv, d.URLEnv, d.Name)
+	say := func(indent, hang int, text string) { _ = render.Prose(w, indent, hang, text, prose) } // a Buffer does not fail
+	fmt.Fprintf(w, "%s (%s)\n%s\n", s.Bold(d.Title), d.Name, d.BaseURL)
+	say(0, 0, fmt.Sprintf("Token from %s; %s overrides the address.", d.TokenEnv, d.URLEnv))
+	say(0, 0, fmt.Sprintf("What the vendor does not print was inferred; the lines are those of %s.provider.hcl.", d.Name))
 	for _, k := range d.Kinds {
-		fmt.Fprintf(w, "\n%s", s.Bold(k.Name))
-		if k.Description != "" {
-			fmt.Fprintf(w, ": %s", k.Description)
-		}
-		fmt.Fprintf(w, "\n  recognised by %s\n\n", strings.Join(k.Identity, ", "))
+		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))
+		say(2, 0, k.Description)
+		say(2, 0, "Recognised by "+strings.Join(k.Identity, ", ")+".")
+		fmt.Fprintln(w)
 		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
 		t.Indent = "  "
 		for _, a := range k.Attributes {
@@ -225,8 +228,10 @@ func (d providerDocument) write(w io.Writer, o render.Options) {
 		if len(k.Cannot) > 0 {
 			fmt.Fprintf(w, "\n  The API cannot\n")
 			for _, c := range k.Cannot {
-				fmt.Fprintf(w, "  - %s\n", c)
+				say(2, 2, "- "+c)
 			}
 		}
 	}
+	_, err := to.Write(w.Bytes())
+	return err
 }

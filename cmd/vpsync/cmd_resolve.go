@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
-	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 type resolveOptions struct {
@@ -20,7 +19,7 @@ type resolveOptions struct {
 func (a *app) resolveCommand() *cobra.Command {
 	var o resolveOptions
 	c := &cobra.Command{
-		Use: "resolve ADDRESS", Short: "Answer what a request without an answer has done", Args: cobra.ExactArgs(1),
+		Use: "resolve ADDRESS", Short: "Answer what a request without an answer has done",
 		Long: `When the answer to a request was lost and the API offers no way to look, only you can tell what it did. Look at the
 provider's own pages, and answer with one of:
 
@@ -38,7 +37,7 @@ provider's own pages, and answer with one of:
 }
 
 func (a *app) resolve(ctx context.Context, o resolveOptions, address string) error {
-	at, err := spec.ParseAddress(address)
+	at, err := addressOf(address)
 	if err != nil {
 		return err
 	}
@@ -57,6 +56,10 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 			return err
 		}
 		name := render.Escape(at.String())
+		if a.json {
+			answer := map[bool]string{o.retry: "retry", o.forget: "forget", o.id != "": "id"}[true]
+			return a.printJSON(resolvedDocument{formatVersion, at.String(), answer, o.id})
+		}
 		text := fmt.Sprintf("%s is bound to %s.", name, render.Escape(o.id))
 		switch {
 		case o.retry:

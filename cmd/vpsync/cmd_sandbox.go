@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,19 +40,19 @@ it and change it directly, as somebody at the provider would.`}
 	completingFlag(c, "account", a.accountNames())
 	completingFlag(c, "provider", these(embeddedNames()...))
 	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
-		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults", Args: cobra.NoArgs,
+		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults",
 			Example: "  vpsync sandbox reset",
 			RunE:    func(*cobra.Command, []string) error { return a.sandboxReset(o) }},
-		a.completing(&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist", Args: cobra.MaximumNArgs(1),
+		a.completing(&cobra.Command{Use: "list [KIND]", Short: "List the objects that exist",
 			Example: "  vpsync sandbox list\n  vpsync sandbox list server --json",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxList(o, args) }}, false, a.kindNames(&o)),
-		a.completing(&cobra.Command{Use: "create KIND ATTR=VALUE...", Short: "Make an object", Args: cobra.MinimumNArgs(1),
+		a.completing(&cobra.Command{Use: "create KIND [ATTR=VALUE...]", Short: "Make an object",
 			Example: "  vpsync sandbox create network name=legacy cidr=10.9.0.0/24",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxCreate(o, args[0], args[1:]) }}, true, a.kindNames(&o), a.assignmentNames(&o)),
-		a.completing(&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object", Args: cobra.MinimumNArgs(3),
+		a.completing(&cobra.Command{Use: "set KIND ID ATTR=VALUE...", Short: "Change an object",
 			Example: "  vpsync sandbox set firewall_rule fw_1000000001 source=0.0.0.0/0",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxSet(o, args[0], args[1], args[2:]) }}, true, a.kindNames(&o), a.objectIDs(&o), a.assignmentNames(&o)),
-		a.completing(&cobra.Command{Use: "delete KIND ID", Short: "Delete an object", Args: cobra.ExactArgs(2),
+		a.completing(&cobra.Command{Use: "delete KIND ID", Short: "Delete an object",
 			Example: "  vpsync sandbox delete server srv_1000000001",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.sandboxDelete(o, args[0], args[1]) }}, false, a.kindNames(&o), a.objectIDs(&o)),
 	)
@@ -93,16 +92,35 @@ func (a *app) withSandbox(o sandboxOptions, do func(*sandbox.Sandbox, *providers
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return do(s, def)
+	return refusal(do(s, def))
+}
+
+// refusal is what the sandbox says against a command, without the package's name before it.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, its := strings.CutPrefix(err.Error(), "sandbox: ")
+	if !its {
+		return err
+	}
+	return &remedyError{summary: "The sandbox cannot do this", detail: sentenceOf(text)}
 }
 
 func (a *app) sandboxReset(o sandboxOptions) error {
+	account, _, err := a.emulated(o)
+	if err != nil {
+		return err
+	}
 	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 		if err := s.Reset(); err != nil {
 			return err
 		}
-		if _, err := os.Stat(filepath.Join(a.dir, ".vpsync", "sandbox", "state.db")); err == nil {
-			fmt.Fprintln(a.errs, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.")
+		if _, err := os.Stat(a.sandboxStatePath()); err == nil {
+			_ = render.Prose(a.errs, 0, 0, "The sandbox's state still knows what was in it: an apply with --confirm-gone makes it anew.", a.errOptions())
+		}
+		if a.json {
+			return a.printJSON(resetDocument{formatVersion, account, true})
 		}
 		_, err := fmt.Fprintln(a.out, "The sandbox is empty.")
 		return err
@@ -137,7 +155,7 @@ func (a *app) sandboxList(o sandboxOptions, args []string) error {
 			return a.printJSON(struct {
 				FormatVersion string           `json:"format_version"`
 				Objects       []objectDocument `json:"objects"`
-			}{"1.0", docs})
+			}{formatVersion, docs})
 		}
 		for _, o := range objects {
 			a.writeObject(o)
@@ -170,7 +188,7 @@ func assignments(def *providers.Definition, kind string, words []string) (spec.V
 	for _, word := range words {
 		name, text, ok := strings.Cut(word, "=")
 		if !ok {
-			return nil, fmt.Errorf("%q is not ATTR=VALUE", word)
+			return nil, wrongUsage("%q is not ATTR=VALUE", word)
 		}
 		at := k.Attribute(name)
 		if at == nil {
@@ -186,7 +204,8 @@ func assignments(def *providers.Definition, kind string, words []string) (spec.V
 		}
 		v, err := valueOf(at, text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, &remedyError{summary: fmt.Sprintf("No value for %s of %s", name, article(kind)),
+				detail: notAValue(at, text, err)}
 		}
 		out[name] = v
 	}
@@ -205,15 +224,25 @@ func valueOf(at *spec.Attribute, text string) (cty.Value, error) {
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "value", hcl.InitialPos)
 	if diags.HasErrors() {
-		return cty.NilVal, errors.New(diags[0].Summary)
+		return cty.NilVal, errNoHCL
 	}
 	v, diags := expr.Value(nil)
 	if diags.HasErrors() {
-		return cty.NilVal, errors.New(diags[0].Summary)
+		return cty.NilVal, errNoHCL
 	}
 	return convert.Convert(v, at.Type)
 }
 
+var errNoHCL = errors.New("no constant value in HCL")
+
+// notAValue says what an attribute takes and why the text is none.
+func notAValue(at *spec.Attribute, text string, err error) string {
+	detail := fmt.Sprintf("%s takes %s, which %s is not.", at.Name, article(at.Type.FriendlyNameForConstraint()), text)
+	if !errors.Is(err, errNoHCL) {
+		detail += " " + sentenceOf(err.Error())
+	}
+	return detail
+}
 func (a *app) sandboxCreate(o sandboxOptions, kind string, words []string) error {
 	return a.withSandbox(o, func(s *sandbox.Sandbox, def *providers.Definition) error {
 		v, err := assignments(def, kind, words)
@@ -244,7 +273,10 @@ func (a *app) sandboxSet(o sandboxOptions, kind, id string, words []string) erro
 
 func (a *app) showObject(o spec.Object) error {
 	if a.json {
-		return a.printJSON(newObjectDocument(o))
+		return a.printJSON(struct {
+			FormatVersion string `json:"format_version"`
+			objectDocument
+		}{formatVersion, newObjectDocument(o)})
 	}
 	a.writeObject(o)
 	return nil
@@ -255,6 +287,9 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 		if err := s.Delete(kind, id); err != nil {
 			return err
 		}
+		if a.json {
+			return a.printJSON(deletedDocument{formatVersion, kind, id})
+		}
 		_, err := fmt.Fprintf(a.out, "%s %s is gone.\n", render.Escape(kind), render.Escape(id))
 		return err
 	})
@@ -262,18 +297,33 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 
 func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
 	var clearIt bool
-	c := &cobra.Command{Use: "log", Short: "Show every request that arrived", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "log", Short: "Show every request that arrived",
 		Example: "  vpsync sandbox log\n  vpsync sandbox log --clear",
 		RunE: func(*cobra.Command, []string) error {
 			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
 				if clearIt {
-					return s.ClearLog()
+					return a.clearLog(s)
 				}
 				return a.writeLog(s)
 			})
 		}}
 	c.Flags().BoolVar(&clearIt, "clear", false, "forget the requests so far")
 	return c
+}
+
+func (a *app) clearLog(s *sandbox.Sandbox) error {
+	log, err := s.Log()
+	if err != nil {
+		return err
+	}
+	if err := s.ClearLog(); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(clearedDocument{formatVersion, len(log)})
+	}
+	_, err = fmt.Fprintf(a.out, "%s forgotten.\n", render.Plural(len(log), "request"))
+	return err
 }
 
 func (a *app) writeLog(s *sandbox.Sandbox) error {
@@ -285,7 +335,7 @@ func (a *app) writeLog(s *sandbox.Sandbox) error {
 		return a.printJSON(struct {
 			FormatVersion string             `json:"format_version"`
 			Requests      []sandbox.LogEntry `json:"requests"`
-		}{"1.0", append([]sandbox.LogEntry{}, log...)})
+		}{formatVersion, append([]sandbox.LogEntry{}, log...)})
 	}
 	for _, e := range log {
 		status := fmt.Sprint(e.Status)
@@ -327,7 +377,7 @@ func (a *app) sandboxFaultCommand(o *sandboxOptions) *cobra.Command {
 	var f sandbox.Fault
 	var clearThem bool
 	c := &cobra.Command{
-		Use: "fault [REQUEST] [WHAT]", Short: "Make requests go wrong", Args: cobra.MaximumNArgs(2),
+		Use: "fault [REQUEST] [WHAT]", Short: "Make requests go wrong",
 		Long: `Arms a fault: the next request that fits goes wrong. REQUEST is a method and a path such as "POST /servers" or
 "DELETE /servers/{id}"; WHAT is one of
 
@@ -348,33 +398,92 @@ Without arguments it lists what is armed.`,
 }
 
 func (a *app) fault(s *sandbox.Sandbox, f sandbox.Fault, clearThem bool, args []string) error {
-	switch {
-	case clearThem:
-		return s.ClearFaults()
-	case len(args) == 2:
-		f.Request, f.Do = args[0], sandbox.FaultKind(args[1])
-		if f.Do != sandbox.FaultStatus {
-			f.Status = 0
-		}
-		return s.AddFault(f)
-	case len(args) == 1:
-		return errors.New("a fault takes a request and what goes wrong with it: see vpsync sandbox fault --help")
+	if len(args) == 1 {
+		return wrongUsage("WHAT is missing: a fault takes a request and what goes wrong with it")
+	}
+	if clearThem && len(args) > 0 {
+		return wrongUsage("--clear disarms all faults and arms none")
+	}
+	if len(args) == 2 {
+		return a.arm(s, f, args[0], args[1])
 	}
 	faults, err := s.Faults()
 	if err != nil {
 		return err
 	}
+	if clearThem {
+		if err := s.ClearFaults(); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(clearedDocument{formatVersion, len(faults)})
+		}
+		_, err := fmt.Fprintf(a.out, "%s disarmed.\n", render.Plural(len(faults), "fault"))
+		return err
+	}
+	d := faultsDocument{FormatVersion: formatVersion, Faults: []faultDocument{}}
 	for _, f := range faults {
-		fmt.Fprintf(a.out, "%s  %s\n", f.Do, render.Escape(f.Request))
+		d.Faults = append(d.Faults, newFaultDocument(f))
+	}
+	if a.json {
+		return a.printJSON(d)
+	}
+	if len(faults) == 0 {
+		fmt.Fprintln(a.errs, "No fault is armed.")
+	}
+	for _, f := range d.Faults {
+		fmt.Fprintln(a.out, f.sentence())
 	}
 	return nil
+}
+
+func (a *app) arm(s *sandbox.Sandbox, f sandbox.Fault, request, what string) error {
+	f.Request, f.Do = request, sandbox.FaultKind(what)
+	if f.Do != sandbox.FaultStatus {
+		f.Status = 0
+	}
+	if err := s.AddFault(f); err != nil {
+		return err
+	}
+	d := newFaultDocument(f)
+	if a.json {
+		return a.printJSON(faultsDocument{formatVersion, []faultDocument{d}})
+	}
+	_, err := fmt.Fprintf(a.out, "Armed: %s\n", d.sentence())
+	return err
+}
+
+// sentence reads: status 503  GET /servers  3 times, from request 2 on, counted since it was armed.
+func (d faultDocument) sentence() string {
+	what := string(d.Do)
+	if d.Status != 0 {
+		what += fmt.Sprintf(" %d", d.Status)
+	}
+	if d.For != "" {
+		what += " for " + d.For
+	}
+	request := d.Request
+	if request == "" {
+		request = "any request"
+	}
+	when := "once"
+	switch {
+	case d.Times < 0:
+		when = "each time"
+	case d.Times > 1:
+		when = fmt.Sprintf("%d times", d.Times)
+	}
+	if d.Nth > 1 {
+		when += fmt.Sprintf(", from request %d on, counted since it was armed", d.Nth)
+	}
+	return fmt.Sprintf("%s  %s  %s", what, render.Escape(request), when)
 }
 
 func (a *app) sandboxServeCommand(o *sandboxOptions) *cobra.Command {
 	var addr string
 	var provisioning time.Duration
 	c := &cobra.Command{
-		Use: "serve", Short: "Offer the emulated account over HTTP", Args: cobra.NoArgs,
+		Use: "serve", Short: "Offer the emulated account over HTTP",
 		Long:    "Serves the emulated account until it is interrupted, and prints the environment that makes vpsync talk to it.",
 		Example: "  vpsync sandbox serve --addr 127.0.0.1:8080",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), *o, addr, provisioning) },

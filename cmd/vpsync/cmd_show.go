@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,7 +12,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
@@ -49,22 +46,15 @@ func keysSorted[V any](m map[string]V) func(func(string) bool) {
 	return slices.Values(slices.Sorted(maps.Keys(m)))
 }
 
-// readState opens the state for reading alone, and reads it.
-func (a *app) readState(ctx context.Context) (st *state.State, err error) {
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return store.Load(ctx)
-}
-
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show what is recorded", Args: cobra.NoArgs,
-		Long:    "Shows every recorded resource with the values that the API answered last. It sends nothing.",
-		Example: "  vpsync show\n  vpsync show --json",
-		RunE: func(c *cobra.Command, _ []string) error {
+		Use: "show [PLAN]", Short: "Show what is recorded, or a saved plan",
+		Long:    "Shows every recorded resource with the values that the API answered last. It sends nothing.\nWith PLAN, a file that vpsync plan --out made, it shows that plan.",
+		Example: "  vpsync show\n  vpsync show --json\n  vpsync show monday.vpsplan",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.showSaved(args[0])
+			}
 			st, err := a.readState(c.Context())
 			if err != nil {
 				return err
@@ -81,7 +71,11 @@ func (a *app) showCommand() *cobra.Command {
 			if len(st.Resources) == 0 {
 				fmt.Fprintln(a.out, "Nothing is recorded.")
 			}
-			return writeOutputs(a.out, st)
+			if len(st.Outputs) == 0 {
+				return nil
+			}
+			fmt.Fprintln(a.out, "\nOutputs:")
+			return writeOutputs(a.out, "  ", st)
 		},
 	}
 }
@@ -95,7 +89,7 @@ type showDocument struct {
 }
 
 func stateDocument(st *state.State) showDocument {
-	d := showDocument{FormatVersion: "1.0", Lineage: st.Lineage, Serial: st.Serial, Resources: []resourceDocument{}, Outputs: map[string]json.RawMessage{}}
+	d := showDocument{FormatVersion: formatVersion, Lineage: st.Lineage, Serial: st.Serial, Resources: []resourceDocument{}, Outputs: map[string]json.RawMessage{}}
 	for _, r := range st.Resources {
 		d.Resources = append(d.Resources, newResourceDocument(r))
 	}
@@ -141,17 +135,21 @@ func outputValue(o state.Output) (cty.Value, error) {
 	return ctyjson.Unmarshal(o.Value, t)
 }
 
-func writeOutputs(w io.Writer, st *state.State) error {
-	if len(st.Outputs) == 0 {
-		return nil
+// writeOutputs writes a line for each output, values aligned.
+func writeOutputs(w io.Writer, indent string, st *state.State) error {
+	widest := 0
+	for name := range st.Outputs {
+		widest = max(widest, render.Width(render.Escape(name)))
 	}
-	fmt.Fprintln(w, "\nOutputs:")
 	for name := range keysSorted(st.Outputs) {
 		v, err := outputValue(st.Outputs[name])
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "  %s = %s\n", render.Escape(name), render.Value(v))
+		name = render.Escape(name)
+		if _, err := fmt.Fprintf(w, "%s%s%*s = %s\n", indent, name, widest-render.Width(name), "", render.Value(v)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 func (a *app) unlockCommand() *cobra.Command {
 	return a.completing(&cobra.Command{
-		Use: "unlock ID", Short: "Break the lock of a run that hangs", Args: cobra.ExactArgs(1),
+		Use: "unlock ID", Short: "Break the lock of a run that hangs",
 		Long: `Breaks the lock with this id, which the message of a locked state names. A run that died needs none of this: the
 operating system frees its lock. A holder that still lives sends nothing more once it notices, and the next run
 waits until what it had sent has arrived.`,
@@ -29,6 +29,9 @@ func (a *app) unlock(ctx context.Context, id string) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if err := store.Unlock(ctx, id); err != nil {
 		return &remedyError{summary: "Nothing was unlocked", detail: sentenceOf(err.Error())}
+	}
+	if a.json {
+		return a.printJSON(unlockedDocument{formatVersion, id})
 	}
 	_, err = fmt.Fprintf(a.out, "The lock %s is broken.\n", render.Escape(id))
 	return err

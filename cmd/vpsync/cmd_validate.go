@@ -11,7 +11,7 @@ import (
 func (a *app) validateCommand() *cobra.Command {
 	var vars variableFlags
 	c := &cobra.Command{
-		Use: "validate", Short: "Check the HCL: all problems at once", Args: cobra.NoArgs,
+		Use: "validate", Short: "Check the HCL: all problems at once",
 		Long:    "Checks the configuration without a token, a request or a state. Exits with 0 or 1.",
 		Example: "  vpsync validate\n  vpsync validate --json",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.validate(c.Context(), vars) },

@@ -33,21 +33,23 @@ func versionText() string {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Show the version",
 		Example: "  vpsync version --json",
-		RunE: func(*cobra.Command, []string) error {
-			platform := runtime.GOOS + "/" + runtime.GOARCH
-			if a.json {
-				return a.printJSON(struct {
-					FormatVersion string   `json:"format_version"`
-					Version       string   `json:"version"`
-					Go            string   `json:"go"`
-					Platform      string   `json:"platform"`
-					Providers     []string `json:"providers"`
-				}{"1.0", versionText(), runtime.Version(), platform, embeddedNames()})
-			}
-			_, err := fmt.Fprintf(a.out, "vpsync %s (%s, %s)\n", versionText(), runtime.Version(), platform)
-			return err
-		},
+		RunE:    func(*cobra.Command, []string) error { return a.showVersion() },
 	}
+}
+
+func (a *app) showVersion() error {
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	if a.json {
+		return a.printJSON(struct {
+			FormatVersion string   `json:"format_version"`
+			Version       string   `json:"version"`
+			Go            string   `json:"go"`
+			Platform      string   `json:"platform"`
+			Providers     []string `json:"providers"`
+		}{formatVersion, versionText(), runtime.Version(), platform, embeddedNames()})
+	}
+	_, err := fmt.Fprintf(a.out, "vpsync %s (%s, %s)\n", versionText(), runtime.Version(), platform)
+	return err
 }

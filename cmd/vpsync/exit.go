@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -21,6 +22,7 @@ const (
 	exitChanges     = 2
 	exitIncomplete  = 3
 	exitLocked      = 4
+	exitNeedsAnswer = 5
 	exitInterrupted = 130
 )
 
@@ -60,6 +62,27 @@ func exitCodeHelp() string {
 		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+func (a *app) exitCodesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "exit-codes", Short: "What each exit code means", Long: exitCodeHelp(),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(newExitCodesDocument())
+			}
+			_, err := fmt.Fprintln(a.out, exitCodeHelp())
+			return err
+		},
+	}
+}
+
+func newExitCodesDocument() exitCodesDocument {
+	d := exitCodesDocument{FormatVersion: formatVersion}
+	for _, e := range exitCodes {
+		d.ExitCodes = append(d.ExitCodes, exitCodeDocument{e.code, e.meaning})
+	}
+	return d
 }
 
 // exitError ends a command with a code of its own. Where shown is set, everything has been said already.
@@ -107,7 +130,7 @@ func exitCodeOf(err error) int {
 func (a *app) show(err error, code int) {
 	var diags spec.Diagnostics
 	if !errors.As(err, &diags) {
-		diags = spec.Diagnostics{a.describe(err)}
+		diags = spec.Diagnostics{a.placed(a.describe(err))}
 	}
 	a.completeDiagnostics(diags)
 	if a.lines != nil {
@@ -126,9 +149,28 @@ func (a *app) show(err error, code int) {
 	_ = render.Diagnostics(a.errs, diags, a.errOptions())
 }
 
+// placed adds the source line to a message of this package, which knows a place and not what stands there. Those of pkg/spec are
+// left alone: where they show no line, it holds a secret, or may.
+func (a *app) placed(d spec.Diagnostic) spec.Diagnostic {
+	if d.Range == nil || d.Range.Start.Line < 1 {
+		return d
+	}
+	src, err := spec.ReadFile(a.dir, d.Range.File)
+	if err != nil {
+		return d // gone since
+	}
+	if lines := strings.Split(string(src), "\n"); d.Range.Start.Line <= len(lines) {
+		d.Snippet = strings.TrimSuffix(lines[d.Range.Start.Line-1], "\r")
+	}
+	return d
+}
+
 // describe gives an error a summary and a remedy where its kind is known.
 func (a *app) describe(err error) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "vpsync failed", Detail: sentenceOf(err.Error())}
+	if a.ran != nil {
+		d.Summary = a.ran.CommandPath() + " failed"
+	}
 	var (
 		locked   *state.LockedError
 		damaged  *state.DamagedError
@@ -137,12 +179,19 @@ func (a *app) describe(err error) spec.Diagnostic {
 		imported *apply.ImportError
 		resolved *apply.ResolveError
 		own      *remedyError
+		usage    *usageError
 	)
 	switch {
 	case errors.As(err, &own):
 		d.Summary, d.Detail, d.Remedy, d.Range = own.summary, own.detail, own.remedy, own.at
-	case !a.understood:
+	case errors.As(err, &usage):
 		d.Summary, d.Remedy = "Wrong usage", "vpsync --help"
+		if usage.at == nil {
+			usage.at = a.ran
+		}
+		if usage.at != nil {
+			d.Remedy = usage.at.CommandPath() + " --help"
+		}
 	case errors.As(err, &locked):
 		d.Summary = "The state is locked"
 		if locked.Owner.ID != "" {
@@ -181,11 +230,6 @@ type remedyError struct {
 	at                      *spec.Range
 }
 
-// wrongUsage is an error about the command line itself.
-func wrongUsage(format string, args ...any) error {
-	return &remedyError{summary: "Wrong usage", detail: sentenceOf(fmt.Sprintf(format, args...)), remedy: "vpsync --help"}
-}
-
 func (e *remedyError) Error() string { return e.summary + ": " + e.detail }
 
 func orElse(text, otherwise string) string {
@@ -199,10 +243,14 @@ func sentenceOf(text string) string {
 	if text == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if strings.ContainsAny(text[len(text)-1:], ".!?:)") {
+	text = sentenceStart(text)
+	if strings.ContainsAny(text[len(text)-1:], ".!?:") || strings.HasSuffix(text, ".)") {
 		return text
 	}
 	return text + "."
+}
+
+func sentenceStart(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -18,8 +18,6 @@ import (
 )
 
 func main() {
-	// A reader that goes away (| head) ends its output, not the program: an apply must not die in the middle for that.
-	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), os.Args[1:], environ(os.Environ()), standardStreams(), signals, hooks{}))
@@ -55,7 +53,11 @@ func (p *pipe) Write(text []byte) (int, error) {
 }
 
 // standardStreams are those of the process, with what is known of the terminals behind them.
+//
+// A reader that goes away (| head) ends its output, not the program: an apply must not die in the middle for that. So the signal for it
+// is ignored from here on.
 func standardStreams() streams {
+	signal.Ignore(syscall.SIGPIPE)
 	width := func(f *os.File) func() int {
 		return func() int {
 			if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {

@@ -12,22 +12,30 @@ import (
 
 // carriedFlags say what a command is about. Those that a run was given belong to every command that it asks for: without them the
 // command would act on another account, another state or another plan.
-var carriedFlags = []string{"chdir", "state", "sandbox", "var", "var-file", "adopt", "allow", "confirm-gone", "target", "exclude", "replace"}
+var (
+	placeFlags   = []string{"chdir", "state", "sandbox"}
+	carriedFlags = append(placeFlags, "var", "var-file", "adopt", "allow", "confirm-gone", "target", "exclude", "replace")
+)
 
 // command completes vpsync commands in a text to paste, a line each, by the flags of this run. Other lines, and flags that the
 // command has already, stay as they are. Values of variables that may be secrets are not repeated.
-func (a *app) command(text string) string {
+func (a *app) command(text string) string { return a.commandWith(text, carriedFlags) }
+
+// commandHere is command for those that know by themselves what they carry out, and only need to be told where.
+func (a *app) commandHere(text string) string { return a.commandWith(text, placeFlags) }
+
+func (a *app) commandWith(text string, which []string) string {
 	if a.ran == nil || !strings.Contains(text, "vpsync ") {
 		return text
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		rest, ok := strings.CutPrefix(line, "vpsync ")
-		if !ok {
+		if !ok || hasWord(rest, "--help") {
 			continue
 		}
 		called, path := a.called(strings.Fields(rest))
-		if flags := a.carried(called, rest); called != nil && len(flags) > 0 {
+		if flags := a.carried(called, rest, which); called != nil && len(flags) > 0 {
 			lines[i] = "vpsync " + path + " " + strings.Join(flags, " ") + strings.TrimPrefix(rest, path)
 		}
 	}
@@ -50,7 +58,7 @@ func (a *app) called(words []string) (*cobra.Command, string) {
 	return at, strings.Join(words[:n], " ")
 }
 
-func (a *app) carried(called *cobra.Command, rest string) []string {
+func (a *app) carried(called *cobra.Command, rest string, which []string) []string {
 	if called == nil {
 		return nil
 	}
@@ -61,7 +69,7 @@ func (a *app) carried(called *cobra.Command, rest string) []string {
 			known = called.InheritedFlags().Lookup(f.Name)
 		}
 		long, short := "--"+f.Name, "-"+f.Shorthand
-		if !slices.Contains(carriedFlags, f.Name) || known == nil || hasWord(rest, long) || f.Shorthand != "" && hasWord(rest, short) {
+		if !slices.Contains(which, f.Name) || known == nil || hasWord(rest, long) || f.Shorthand != "" && hasWord(rest, short) {
 			return
 		}
 		values := []string{f.Value.String()}
@@ -75,12 +83,12 @@ func (a *app) carried(called *cobra.Command, rest string) []string {
 				out = append(out, long)
 				continue
 			case f.Name == "chdir":
-				out = append(out, "-C "+shellWord(v))
+				out = append(out, "-C "+plan.ShellWord(v))
 				continue
 			case f.Name == "var" && assigns && a.secretVariable(strings.TrimSpace(name)):
 				v = name + "=..."
 			}
-			out = append(out, long+" "+shellWord(v))
+			out = append(out, long+" "+plan.ShellWord(v))
 		}
 	})
 	return out
@@ -92,16 +100,6 @@ func (a *app) secretVariable(name string) bool { return a.stack == nil || a.stac
 func hasWord(text, word string) bool {
 	return slices.ContainsFunc(strings.Fields(text), func(w string) bool { return w == word || strings.HasPrefix(w, word+"=") })
 }
-
-// shellWord quotes what a shell would take apart.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:=,@%+"
 
 // complete makes every remedy in a plan one of this run.
 func (a *app) complete(p *plan.Plan) {

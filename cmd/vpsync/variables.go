@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -21,17 +22,18 @@ type variableFlags struct {
 	values []string
 	files  []string
 	input  bool
+	last   []spec.VariableValue // of a saved plan: they win over all others
 }
 
 func (v *variableFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&v.values, "var", nil, "set a variable: `name=value` (HCL, or plain text for a string)")
-	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`")
+	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`: HCL, or JSON where its name ends in .json")
 	c.Flags().BoolVar(&v.input, "input", true, "ask on the terminal for variables that have no value")
-	_ = c.MarkFlagFilename("var-file", "hcl")
+	_ = c.MarkFlagFilename("var-file", "hcl", "json")
 }
 
 // variableValues collects values in rising precedence: vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name,
-// --var-file in order, --var in order.
+// --var-file in order, --var in order. Each of those files may be in JSON, its name then ending in .json.
 func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Diagnostics) {
 	var out []spec.VariableValue
 	var diags spec.Diagnostics
@@ -47,12 +49,14 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		src, err := spec.ReadFile(a.dir, name)
 		file(name, src, err)
 	}
-	if _, err := os.Lstat(filepath.Join(a.dir, "vpsync.vars.hcl")); err == nil {
-		own("vpsync.vars.hcl")
+	for _, name := range []string{"vpsync.vars.hcl", "vpsync.vars.hcl.json"} {
+		if _, err := os.Lstat(filepath.Join(a.dir, name)); err == nil {
+			own(name)
+		}
 	}
 	entries, _ := os.ReadDir(a.dir) // a folder that cannot be read is said elsewhere; entries are sorted
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".auto.vars.hcl") {
+		if strings.HasSuffix(strings.TrimSuffix(e.Name(), ".json"), ".auto.vars.hcl") {
 			own(e.Name())
 		}
 	}
@@ -78,7 +82,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		}
 		out = append(out, spec.VariableValue{Name: name, Source: value, Origin: "--var " + name})
 	}
-	return out, diags
+	return append(out, flags.last...), diags
 }
 
 // namelessVariable is about a --var that is no name=value. It is not repeated unless it is the name of a variable: it may be
@@ -117,7 +121,7 @@ func (a *app) unreadVariables(name string, err error) spec.Diagnostic {
 	case !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(name):
 	case isFile(inStack):
 		d.Detail = fmt.Sprintf("There is no file %s in the current folder; the stack's folder has one. Paths on the command line start from the current folder.", name)
-		d.Remedy = "--var-file " + shellWord(filepath.ToSlash(inStack))
+		d.Remedy = "--var-file " + plan.ShellWord(filepath.ToSlash(inStack))
 	default:
 		d.Detail = fmt.Sprintf("There is no file %s. Paths on the command line start from the current folder.", name)
 	}

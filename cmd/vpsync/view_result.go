@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,6 +25,10 @@ func (t resultText) write(r *apply.Result, exit int) {
 	o := render.Options{Width: t.width(), Color: t.color}
 	t.failures(r, o)
 	t.skipped(r)
+	if len(r.Warnings) > 0 {
+		fmt.Fprintln(t.errs)
+		_ = render.Diagnostics(t.errs, r.Warnings, o)
+	}
 	t.leftBehind(r)
 	t.residue(r)
 	t.outputs(r)
@@ -40,7 +45,7 @@ func (t resultText) headline(r *apply.Result, exit int) string {
 		state, paint = "interrupted", s.Yellow
 	case exit == exitNeedsAnswer:
 		state, paint = "waits for an answer", s.Yellow
-	case len(r.Failures) > 0 || exit == 1:
+	case len(r.Failures) > 0 || exit == exitFailed:
 		state, paint = "failed", s.Alarm
 		if r.Changed {
 			state = "incomplete"
@@ -53,9 +58,6 @@ func (t resultText) headline(r *apply.Result, exit int) string {
 		render.HumanDuration(r.Duration))
 }
 
-// exitNeedsAnswer is the exit code of a run that needs an answer from the operator.
-const exitNeedsAnswer = 5
-
 func (t resultText) failures(r *apply.Result, o render.Options) {
 	for _, f := range r.Failures {
 		d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "A change failed"}
@@ -65,8 +67,12 @@ func (t resultText) failures(r *apply.Result, o render.Options) {
 		if f.Err != nil {
 			d.Detail = sentenceOf(withoutAddress(f.Err, f.Address))
 		}
+		all := spec.Diagnostics{d}
+		if e, ok := errors.AsType[*apply.EvaluationError](f.Err); ok && len(e.Diagnostics) > 0 {
+			all = e.Diagnostics // they have places
+		}
 		fmt.Fprintln(t.errs)
-		_ = render.Diagnostics(t.errs, spec.Diagnostics{d}, o)
+		_ = render.Diagnostics(t.errs, all, o)
 	}
 }
 

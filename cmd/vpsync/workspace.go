@@ -29,6 +29,8 @@ type workspace struct {
 	lock     state.Lock
 	key      state.Key
 	clock    providers.Clock
+	// everywhere: plans look at every kind, also at those of which the stack has nothing.
+	everywhere bool
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(class string, until time.Time)
 	close   []func() error
@@ -48,7 +50,7 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 		if err != nil {
 			d := a.describe(err)
 			d.Range = &block.Range
-			diags = append(diags, d)
+			diags = append(diags, a.placed(d))
 			continue
 		}
 		definitions[block.Account()] = def

@@ -30,7 +30,9 @@ type Planner struct {
 	Key      state.Key
 	Options  plan.Options
 	Mode     RefreshMode
-	Clock    providers.Clock
+	// Everywhere reads every kind that can be listed, also those of which the stack has nothing: unmanaged objects may be of any.
+	Everywhere bool
+	Clock      providers.Clock
 }
 
 // Made is a plan and what it was made from.
@@ -84,6 +86,7 @@ type Result struct {
 	Reads       int
 	Writes      int
 	Outputs     []*spec.Output
+	Warnings    spec.Diagnostics  // of the configuration, as it is seen after the run: checks that do not hold
 	LeftBehind  []*state.Leftover // objects that this run let go of because the API cannot delete them
 
 	unverified bool // the goal state was not observed

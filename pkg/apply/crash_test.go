@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,12 +15,13 @@ import (
 // TestCrashEverywhere stops a run at its n-th boundary, for every n until a run ends without reaching one, drops what it had in
 // memory, and lets fresh runs go on from what was committed. Nothing may be made twice, lost, or left without an owner.
 func TestCrashEverywhere(t *testing.T) {
-	scenarios := []struct {
+	type scenario struct {
 		name   string
 		before string                       // applied in peace
 		meddle func(t *testing.T, w *world) // behind vpsync's back
 		hcl    string                       // applied under crashes
-	}{
+	}
+	scenarios := []scenario{
 		{name: "create", hcl: quickstart},
 		{name: "update", before: quickstart, hcl: replaceOnce(replaceOnce(quickstart, `"5432"`, `"5433"`), `"10.0.0.254"`, `"10.0.0.253"`)},
 		{name: "replace", before: quickstart, hcl: replaceOnce(quickstart, `"vps-medium"`, `"vps-large"`)},
@@ -34,6 +36,13 @@ func TestCrashEverywhere(t *testing.T) {
 			require.NoError(t, err)
 		}},
 	}
+	first := "\"vps-%s\"\n  lifecycle {\n    create_before_destroy = true\n  }"
+	scenarios = append(scenarios, []scenario{
+		{name: "create first", before: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(first, "medium")),
+			hcl: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(first, "large"))},
+		{name: "move", before: quickstart, hcl: strings.NewReplacer("server.db", "server.database", `server "db"`, `server "database"`, `"5432"`, `"5433"`).Replace(quickstart) +
+			"\nmoved {\n  from = server.db\n  to   = server.database\n}\n"},
+	}...)
 	cases := 0
 	for _, s := range scenarios {
 		for n, done := 1, false; !done; n++ {

@@ -26,16 +26,37 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if failed(e.config.Diagnostics) {
 		return nil, e.config.Diagnostics, nil
 	}
-	read, err := refresh(ctx, p.Accounts, demands(p.Accounts, st, e.config), p.Mode, orReal(p.Clock))
+	if diags := e.relocate(); failed(diags) {
+		return nil, diags, nil
+	}
+	if err := e.evaluate(nil); err != nil {
+		return nil, nil, err
+	}
+	wanted := demands(p.Accounts, e.state, e.config)
+	if p.Everywhere {
+		p.Accounts.everywhere(wanted)
+	}
+	read, err := refresh(ctx, p.Accounts, wanted, p.Mode, orReal(p.Clock))
 	if err != nil {
 		return nil, e.config.Diagnostics, err
 	}
-	return e.plan(read)
+	made, diags, err := e.plan(read)
+	if made != nil && len(made.Plan.Unmatched) > 0 {
+		return nil, append(slices.Clone(diags), made.Plan.Unmatched...), err
+	}
+	return made, diags, err
 }
 
 // against plans with a reading at hand.
 func (p *Planner) against(st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
-	return p.evaluation(st).plan(read)
+	e := p.evaluation(st)
+	if err := e.evaluate(nil); err != nil {
+		return nil, nil, err
+	}
+	if diags := e.relocate(); failed(diags) {
+		return nil, diags, nil
+	}
+	return e.plan(read)
 }
 
 // evaluation is a configuration together with what it was told of existing objects.
@@ -45,7 +66,22 @@ type evaluation struct {
 	objects  map[spec.Address]spec.Values
 	replaced map[spec.Address]bool   // their recorded objects will not be the ones that others refer to
 	adopted  map[spec.Address]string // ids of the objects that they take over; empty where that was found to be wrong
+	moved    []plan.Relocation
 	config   *spec.Response
+}
+
+// relocate gives recorded resources the addresses that the configuration has for them now. It comes after the first evaluation,
+// which tells what is declared.
+func (e *evaluation) relocate() spec.Diagnostics {
+	if e.planner.Options.Destroy || e.planner.Stack == nil || failed(e.config.Diagnostics) {
+		return nil
+	}
+	st, moved, diags := plan.Relocate(e.state, e.planner.Stack.Moves, e.config)
+	if len(moved) > 0 {
+		e.state, e.moved = st, moved
+		e.config, e.objects = nil, nil // what is known is known of other addresses
+	}
+	return diags
 }
 
 func (p *Planner) evaluation(st *state.State) *evaluation {
@@ -62,8 +98,9 @@ func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 		made.Live, made.details = read.live, read.details
 	}
 	schemas := make(map[string]*spec.Schema, len(p.Accounts))
+	definitions := make(map[string]string, len(p.Accounts))
 	for name, c := range p.Accounts {
-		schemas[name] = c.Definition().Schema
+		schemas[name], definitions[name] = c.Definition().Schema, c.Definition().Hash
 	}
 	for {
 		if err := e.evaluate(made.Live); err != nil {
@@ -73,7 +110,7 @@ func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 			return nil, e.config.Diagnostics, nil
 		}
 		made.Plan = plan.Compute(plan.Input{
-			Config: e.config, State: e.state, Live: made.Live, Schemas: schemas,
+			Config: e.config, State: e.state, Moved: e.moved, Live: made.Live, Schemas: schemas, Definitions: definitions,
 			Key: p.Key, Budgets: p.Accounts.budgets(), Options: p.Options,
 		})
 		grown := false

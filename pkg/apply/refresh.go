@@ -22,17 +22,6 @@ const atOnce = 8
 // firstPause is the pause before an object that is missing is looked for again while a list may still lag; it doubles.
 const firstPause = 500 * time.Millisecond
 
-// Refresh reads the objects that a plan compares: for each kind that the configuration or the state uses, a list or single
-// reads, whichever is cheaper and correct; a second look before anything is called gone. config may be nil (destroy).
-// With RefreshNone it asks nothing and answers nil.
-func Refresh(ctx context.Context, accounts Accounts, st *state.State, config *spec.Response, mode RefreshMode, clock providers.Clock) (*plan.Live, error) {
-	read, err := refresh(ctx, accounts, demands(accounts, st, config), mode, orReal(clock))
-	if err != nil || read == nil {
-		return nil, err
-	}
-	return read.live, nil
-}
-
 // reading is what a refresh found, and which details it read on the way.
 type reading struct {
 	live    *plan.Live
@@ -85,11 +74,30 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 		d.leftovers = append(d.leftovers, l)
 	}
 	if config != nil {
+		accountOf := map[spec.Address]string{}
 		for _, r := range config.Resources {
 			use(of(r.Account, r.Address.Kind), r.Values)
+			accountOf[r.Address] = r.Account
+		}
+		for _, i := range config.Imports { // what is to be bound is looked at like what is recorded
+			if account, declared := accountOf[i.To]; declared {
+				d := of(account, i.To.Kind)
+				d.resources = append(d.resources, &state.Resource{Address: i.To, Account: account, ID: i.ID})
+			}
 		}
 	}
 	return all
+}
+
+// everywhere adds the kinds that can be listed and that nothing is known of.
+func (accounts Accounts) everywhere(all map[plan.KindRef]*demand) {
+	for account, c := range accounts {
+		for name, kind := range c.Definition().Schema.Kinds {
+			if ref := (plan.KindRef{Account: account, Kind: name}); all[ref] == nil && kind.Can(spec.OpList) {
+				all[ref] = &demand{ref: ref, details: map[string]bool{}}
+			}
+		}
+	}
 }
 
 // refresh reads all demanded kinds side by side.

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -92,6 +93,7 @@ func (r *run) open(ctx context.Context, made *Made) error {
 	}
 	writes := r.accountWrites()
 	writes = append(writes, state.PutRun{Run: r.entry})
+	writes = append(writes, r.moveWrites(made)...)
 	writes = append(writes, r.recordWrites(made)...)
 	if err := r.commit(ctx, writes...); err != nil {
 		return err
@@ -108,6 +110,37 @@ func (r *run) accountWrites() []state.Write {
 				Name: name, Provider: c.Definition().Name, Endpoint: c.Endpoint(),
 			}})
 		}
+	}
+	return writes
+}
+
+// moveWrites give recorded resources their other addresses, in the rows of those that use them, too.
+func (r *run) moveWrites(made *Made) []state.Write {
+	if len(made.Plan.Moved) == 0 {
+		return nil
+	}
+	from := map[spec.Address]spec.Address{}
+	for _, m := range made.Plan.Moved {
+		from[m.To] = m.From
+	}
+	var writes, puts []state.Write
+	for _, row := range made.State.Resources {
+		was, moved := from[row.Address]
+		if moved {
+			writes = append(writes, state.RemoveResource{Address: was, Deposed: row.Deposed})
+		}
+		if moved || slices.ContainsFunc(row.Uses, func(u spec.Address) bool { _, moved := from[u]; return moved }) {
+			puts = append(puts, state.PutResource{Resource: row})
+		}
+	}
+	writes = append(writes, puts...) // after all removals: two addresses may change places
+	for _, m := range made.Plan.Moved {
+		before, _ := json.Marshal(m.From)
+		after, _ := json.Marshal(m.To)
+		writes = append(writes, state.AddChanges{Changes: []state.Change{{
+			Run: r.Options.Run.ID, Address: m.To, Action: ActionMove, ObjectID: m.ID, Before: before, After: after,
+			Cause: string(plan.CauseConfig), At: r.clock.Now(),
+		}}})
 	}
 	return writes
 }

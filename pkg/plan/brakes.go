@@ -58,7 +58,7 @@ func (p *planner) command() string {
 // brake stops a plan that destroys or creates much more than usual, unless the operator has allowed that many. The command
 // destroy says what it does by its name.
 func (p *planner) brake() {
-	if p.in.Options.Destroy {
+	if p.in.Options.Destroy || p.in.Options.Reviewed {
 		return
 	}
 	allow := max(p.in.Options.Allow, p.in.Config.Settings.Allow)
@@ -70,7 +70,7 @@ func (p *planner) brake() {
 	}
 	destroyed, created, byDrift := 0, 0, 0
 	for _, d := range p.all {
-		if d.held || d.change == nil || d.change.NeedsHand || d.deposed != "" {
+		if d.held || d.leftOut || d.change == nil || d.change.NeedsHand || d.deposed != "" {
 			continue
 		}
 		switch d.change.Action {

@@ -21,9 +21,17 @@ func Compute(in Input) *Plan {
 	p.holdBack()
 	p.createFirst()
 	p.collect()
+	p.order()
+	p.selects()
+	p.unmatched()
 	p.askAboutEmptyAccounts()
 	p.brake()
-	p.order()
+	p.plan.Definitions = map[string]string{}
+	for _, c := range p.plan.Changes {
+		if hash, known := in.Definitions[c.Account]; known && c.Action != NoOp {
+			p.plan.Definitions[c.Account] = hash
+		}
+	}
 	p.plan.Outputs = outputs(in)
 	p.plan.Cost = p.cost()
 	return p.plan
@@ -58,6 +66,7 @@ type planner struct {
 	leftover map[KindRef][]*leftover
 	named    map[leftoverKey][]*leftover
 	free     map[KindRef]*unmanaged
+	imported map[spec.Address]*spec.Import
 }
 
 // decision is one address (or one deposed object) on its way through the stages, and what was decided.
@@ -78,6 +87,7 @@ type decision struct {
 	record   *state.Resource // the row without a request, or nil
 	question *Question
 	held     bool // an open intent is in the way
+	leftOut  bool // the operator selected something else
 	// waitsFor is the resource whose removal frees the attribute that this change sets.
 	waitsFor *decision
 	// byDrift: the replacement has no cause but drift.
@@ -100,7 +110,7 @@ func newPlanner(in Input) *planner {
 		in.State = &state.State{}
 	}
 	p := &planner{
-		in: in, plan: &Plan{Destroy: in.Options.Destroy},
+		in: in, plan: &Plan{Destroy: in.Options.Destroy, Moved: in.Moved}, imported: map[spec.Address]*spec.Import{},
 		current: map[spec.Address]*decision{}, owner: map[objectKey]*decision{},
 		pending: map[spec.Address]*state.Intent{}, users: map[spec.Address][]*decision{},
 		leftover: map[KindRef][]*leftover{}, named: map[leftoverKey][]*leftover{}, free: map[KindRef]*unmanaged{},
@@ -154,6 +164,9 @@ func (p *planner) takeStock() {
 		if p.pending[in.Address] == nil {
 			p.pending[in.Address] = in
 		}
+	}
+	for i := range p.in.Config.Imports {
+		p.imported[p.in.Config.Imports[i].To] = &p.in.Config.Imports[i]
 	}
 	p.stockLeftovers()
 	p.stockUnmanaged()

@@ -9,8 +9,8 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
-// Digest covers addresses, actions, object ids, changed attributes before and after; not cost, time, unmanaged
-// objects or no-ops. Of a secret it covers only that it changes. Hex of a SHA-256.
+// Digest covers addresses, actions, object ids, changed attributes before and after, moves, and the definitions of the accounts; not
+// cost, time, unmanaged objects or no-ops. Of a secret it covers only that it changes. Hex of a SHA-256.
 func (p *Plan) Digest() string {
 	type attribute struct {
 		Name      string          `json:"name"`
@@ -55,7 +55,11 @@ func (p *Plan) Digest() string {
 		}
 		changes = append(changes, out)
 	}
-	b, err := json.Marshal(changes)
+	moves := []string{}
+	for _, m := range p.Moved {
+		moves = append(moves, m.From.String()+" "+m.To.String())
+	}
+	b, err := json.Marshal([]any{changes, moves, p.Definitions})
 	if err != nil {
 		panic("a plan holds only what JSON can: " + err.Error())
 	}

@@ -10,12 +10,15 @@ import (
 
 // Input is everything that a plan depends on.
 type Input struct {
-	Config  *spec.Response          // desired
-	State   *state.State            // recorded
-	Live    *Live                   // live; nil plans from the recorded values alone
-	Schemas map[string]*spec.Schema // by account
-	Key     state.Key               // compares digests of secrets
-	Budgets map[string][]Budget     // by account, for the cost; may be empty
+	Config      *spec.Response          // desired
+	State       *state.State            // recorded
+	Live        *Live                   // live; nil plans from the recorded values alone
+	Schemas     map[string]*spec.Schema // by account
+	Key         state.Key               // compares digests of secrets
+	Definitions map[string]string       // hashes of the definitions, by account
+	// Moved is what was relocated in State before.
+	Moved   []Relocation
+	Budgets map[string][]Budget // by account, for the cost; may be empty
 	Options Options
 }
 
@@ -25,6 +28,12 @@ type Options struct {
 	Adopt       bool // a create takes over an unmanaged twin
 	Allow       int  // --allow N: how many changes a brake lets pass; 0 is not given
 	ConfirmGone bool // an account that looks empty is believed
+	// Targets and Excludes limit the plan to a part of it: see select.go.
+	Targets, Excludes []Pattern
+	// Only, where not nil, limits the plan to these addresses, and what they wait for.
+	Only map[spec.Address]bool
+	// Reviewed: somebody has looked at exactly this plan, which the caller makes sure of. The brakes do not hold it.
+	Reviewed bool
 	// Replace are resources to replace although nothing else asks for it.
 	Replace []spec.Address
 }
@@ -83,6 +92,7 @@ const (
 	CauseDepends   Cause = "depends"   // what it refers to is replaced or new
 	CauseResumed   Cause = "resumed"   // an earlier run left it half done
 	CauseDeposed   Cause = "deposed"   // an old object still awaits its deletion
+	CauseImport    Cause = "import"    // an import block names its object
 	CauseTriggered Cause = "triggered" // its replace_triggered_by names something that changes
 	CauseAsked     Cause = "asked"     // the operator asked for it: --replace
 	// CauseUnmet: the API answers something else than it was asked for, and nobody has touched either. It is said, and not sent again.
@@ -169,20 +179,28 @@ type Plan struct {
 	// Records are resources whose recorded values change although nothing is sent (a computed attribute moved, a
 	// wanted value is live already, a new value takes effect on new objects only). They are written before the steps; one of a
 	// resource that is also updated holds only what no request will record.
-	Records   []*state.Resource
+	Records []*state.Resource
+	// Moved are recorded resources whose address is another one now. Nothing is sent for that.
+	Moved     []Relocation
 	Leftovers []*state.Leftover // those that stay
 	SeenGone  []*state.Leftover // leftovers that no longer exist: they are dropped from the state
 	Unmanaged []Unmanaged
 	Pending   []Pending
-	Questions []Question // with any of these, nothing is sent, and the exit code is 5
+	Questions []Question // the exit code is 5; with any but those of open intents, nothing is sent
 	Warnings  []spec.Diagnostic
 	Outputs   []OutputChange
 	Cost      []Cost
 	Counts    Counts
+	// LeftOut are changes that Targets or Excludes keep out of the plan.
+	LeftOut []LeftOut
+	// Unmatched are errors: Targets, Excludes or Replace name what there is not. Such a plan is not carried out.
+	Unmatched spec.Diagnostics
 	// Unsettled are resources whose object is new after this plan: whatever the configuration computed from their
 	// recorded attributes must be computed again with these unknown, and the plan made again.
 	Unsettled []spec.Address
 	Destroy   bool
+	// Definitions are the hashes of the definitions of the accounts that it changes.
+	Definitions map[string]string
 	// Managed counts resources in the configuration; Reads the requests that the refresh took.
 	Managed, Reads int
 }

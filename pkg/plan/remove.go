@@ -20,9 +20,18 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Notes = []string{c.ID + " is gone already; only its record is dropped"}
 		return
 	}
+	removal := p.removal(d.address)
+	if removal != nil {
+		c.Range = &removal.Range
+		if !removal.Destroy {
+			c.Action = Forget
+			c.Notes = []string{fmt.Sprintf("its removed block says so: %s stays at the provider, unmanaged", c.ID)}
+			return
+		}
+	}
 	if d.kind.Can(spec.OpDelete) {
 		c.Removes, c.LosesData = spec.OpDelete, d.kind.HoldsData
-		if d.recorded.PreventDestroy && d.deposed == "" {
+		if d.recorded.PreventDestroy && d.deposed == "" && removal == nil {
 			p.prevent(d)
 		}
 		return
@@ -40,6 +49,6 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Action = NoOp
 		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
 	default:
-		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", shellWord(d.address.String()), remedyForget))
+		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", ShellWord(d.address.String()), remedyForget))
 	}
 }

@@ -52,6 +52,16 @@ type Client struct {
 	pages map[string]int         // what the last list of a kind cost
 }
 
+// URLError says why requests cannot be sent to an address. It is told apart from a bad token, since another variable holds it.
+type URLError struct {
+	Provider string
+	Err      error
+}
+
+func (e *URLError) Error() string { return fmt.Sprintf("endpoint of %s: %s", e.Provider, e.Err) }
+
+func (e *URLError) Unwrap() error { return e.Err }
+
 // New assembles the chain of handlers. It sends nothing.
 func New(def *Definition, config Config) (*Client, error) {
 	base := def.BaseURL
@@ -59,11 +69,11 @@ func New(def *Definition, config Config) (*Client, error) {
 		base = strings.TrimRight(config.BaseURL, "/")
 	}
 	if err := checkBaseURL(base); err != nil {
-		return nil, fmt.Errorf("endpoint of %s: %w", def.Name, err)
+		return nil, &URLError{Provider: def.Name, Err: err}
 	}
 	endpoint, err := url.Parse(base)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint of %s is not a URL", def.Name)
+		return nil, &URLError{Provider: def.Name, Err: errors.New("it is not a URL")}
 	}
 	if err := checkToken(config.Token); err != nil {
 		return nil, fmt.Errorf("token of %s: %w: set %s", def.Name, err, def.Auth.TokenEnv)

@@ -207,6 +207,9 @@ func (s *Sandbox) checked(k *kind, given spec.Values) (map[string]cty.Value, err
 		if err == nil {
 			err = a.check(v)
 		}
+		if err == nil {
+			err = k.knows(name, v)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("sandbox: %s: %s %w", k.name, name, err)
 		}

@@ -63,6 +63,7 @@ func TestDirectMistakes(t *testing.T) {
 		{set("plan", cty.StringVal("giant")), "server: plan"},
 		{set("location", cty.StringVal("Amsterdam")), "one of AMS, IST"},
 		{set("name", cty.NullVal(cty.String)), "server needs name"},
+		{set("status", cty.StringVal("bogus")), "server: status must be one of provisioning, active, inactive, suspended"},
 		{set("ssh_keys", cty.StringVal("k")), "ssh_keys must be list of string"},
 		{set("name", cty.UnknownVal(cty.String)), "must be known"},
 		{create("alert_rule", spec.Values{"threshold": cty.StringVal("1e-99999999")}), "threshold must be a number between"},

@@ -156,6 +156,19 @@ func (k *kind) waitsFor(name string) bool {
 	return w.Pending[name] != nil || w.Ready[name] != nil || (w.Progress != "" && w.Progress == name)
 }
 
+// knows refuses a state of the object that the definition does not name: a client would wait for its end in vain.
+func (k *kind) knows(name string, v cty.Value) error {
+	w := k.def.Wait
+	if w == nil || v.IsNull() || v.Type() != cty.String {
+		return nil
+	}
+	words := slices.Concat(w.Pending[name], w.Ready[name], w.Failed[name])
+	if len(words) == 0 || slices.Contains(words, v.AsString()) {
+		return nil
+	}
+	return fmt.Errorf("must be one of %s", strings.Join(words, ", "))
+}
+
 // derived reports whether the attribute follows from the object's number and age, and is stored only where
 // somebody set it by hand: what the API alone gives, but for what an expression computes.
 func (k *kind) derived(a *attribute) bool {

@@ -45,6 +45,7 @@ type output struct {
 type resource struct {
 	kind, name  string
 	attributes  map[string]*hclsyntax.Attribute
+	nested      map[string]*nested // those of them that are written as blocks
 	count       hclsyntax.Expression
 	forEach     hclsyntax.Expression
 	dependsOn   []hcl.Traversal
@@ -60,17 +61,17 @@ func (r *resource) String() string { return r.kind + "." + r.name }
 // refusedBlocks are those that other tools have, and notYet those that a later version will know.
 var refusedBlocks = []string{"resource", "terraform"}
 
-var notYet = []string{"module", "data", "check", "import", "moved", "removed"}
+var notYet = []string{"module", "data"}
 
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output"}, refusedBlocks, notYet)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check"}, refusedBlocks, notYet)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
 // MetaArguments are the names inside a block that no attribute may have.
-var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle"}
+var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle", "dynamic"}
 
 // blocks takes in the top level of one file. Whether a kind exists is decided when schemas are at hand.
 func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
@@ -92,6 +93,14 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 			diags = append(diags, s.localsBlock(b)...)
 		case "output":
 			diags = append(diags, s.outputBlock(b)...)
+		case "moved":
+			diags = append(diags, s.movedBlock(b)...)
+		case "removed":
+			diags = append(diags, s.removedBlock(b)...)
+		case "import":
+			diags = append(diags, s.importBlock(b)...)
+		case "check":
+			diags = append(diags, s.checkBlock(b)...)
 		case "resource":
 			kind, name := "server", "web"
 			if len(b.Labels) == 2 {
@@ -332,16 +341,11 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 		r.count = nil
 	}
 	for _, inner := range b.Body.Blocks {
-		if inner.Type == "dynamic" {
-			diags = append(diags, s.problem(inner.TypeRange, fmt.Sprintf("%s blocks are not supported yet", inner.Type), fmt.Sprintf("This version of vpsync does not know %s blocks, and ignores nothing silently.", inner.Type), ""))
-			continue
+		if inner.Type == "lifecycle" {
+			diags = append(diags, s.lifecycleBlock(r, inner)...)
 		}
-		if inner.Type != "lifecycle" {
-			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A %s block holds no %s block.%s", r.kind, inner.Type, didYouMean(inner.Type, []string{"lifecycle"})), ""))
-			continue
-		}
-		diags = append(diags, s.lifecycleBlock(r, inner)...)
 	}
+	diags = append(diags, s.attributeBlocks(r, b.Body)...)
 	if s.resources[r.kind] == nil {
 		s.resources[r.kind] = map[string]*resource{}
 	}

@@ -35,6 +35,8 @@ type VariableValue struct {
 type Response struct {
 	Resources []*Resource // sorted by address
 	Outputs   []*Output   // sorted by name
+	Removals  []Removal
+	Imports   []Import // sorted by address
 	Settings  Settings
 	// Diagnostics of all of it; with an error among them Resources must not be planned.
 	Diagnostics Diagnostics

@@ -155,8 +155,14 @@ func (x *Session) keyOf(r reference, each map[string]cty.Value) (cty.Value, bool
 	return v, true
 }
 
+const (
+	unknownFunction     = "Call to unknown function"
+	providerNamespace   = `namespace "provider::`
+	noProviderFunctions = "Functions of Terraform's providers cannot be called here: a provider is a document, and runs no code."
+)
+
 // harmless are complaints of the expression language that show no value.
-var harmless = []string{"Unsupported attribute", "Call to unknown function", "Not enough function arguments", "Too many function arguments", "Unknown variable"}
+var harmless = []string{"Unsupported attribute", unknownFunction, "Not enough function arguments", "Too many function arguments", "Unknown variable"}
 
 var quotedName = regexp.MustCompile(`named "([^"]+)"`)
 
@@ -186,6 +192,9 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 			d.Detail = cause + "it cannot work with these values."
 		}
 		switch {
+		case d.Summary == unknownFunction && strings.Contains(d.Detail, providerNamespace):
+			d.Detail = noProviderFunctions
+			d.Remedy = "use one of the functions in docs/functions.md, or give the value as a variable"
 		case slices.Contains(harmless, d.Summary):
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
 			d.Detail = "This expression works with a secret, so what exactly is wrong with it is not shown."

@@ -267,6 +267,14 @@ func (x *Session) local(l *local) (cty.Value, Diagnostics) {
 		return lost, nil
 	}
 	v, diags := x.evaluate(l.expr, nil)
+	if held := weigh(v); held.values > maxHeld || held.bytes > maxLocalBytes {
+		detail := fmt.Sprintf("local.%s would hold more than %d values, or %d bytes. Locals that name each other twice grow fast.",
+			l.name, maxHeld, maxLocalBytes)
+		if !isLost(v) { // else it has been said of one that this one names
+			diags = append(diags, x.stack.problem(l.expr.Range(), "Local value is too large", detail, "put together only what is needed"))
+		}
+		v = lost
+	}
 	x.locals[l.name] = stamped[cty.Value]{stamp, v, diags}
 	return v, diags
 }

@@ -16,6 +16,16 @@ func cidrFunctions() map[string]function.Function {
 	prefix := function.Parameter{Name: "prefix", Type: cty.String}
 	num := func(name string) function.Parameter { return function.Parameter{Name: name, Type: cty.Number} }
 	return map[string]function.Function{
+		"cidrcontains": function.New(&function.Spec{
+			Params: []function.Parameter{prefix, {Name: "within", Type: cty.String}}, Type: function.StaticReturnType(cty.Bool),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				network, err := parseRange(args[0])
+				if err != nil {
+					return cty.NilVal, err
+				}
+				return rangeContains(network, args[1].AsString())
+			},
+		}),
 		"cidrhost": function.New(&function.Spec{
 			Params: []function.Parameter{prefix, num("hostnum")}, Type: function.StaticReturnType(cty.String),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
@@ -92,6 +102,29 @@ func whole(v cty.Value, argument int) (*big.Int, error) {
 	}
 	n, _ := f.Int(nil)
 	return n, nil
+}
+
+// rangeContains: the range holds all of an address, or of another range.
+func rangeContains(network *net.IPNet, within string) (cty.Value, error) {
+	ip := net.ParseIP(within)
+	size := 8 * net.IPv6len
+	if ip.To4() != nil {
+		size = 8 * net.IPv4len
+	}
+	length := size
+	if ip == nil {
+		_, other, err := net.ParseCIDR(within)
+		if err != nil {
+			return cty.NilVal, function.NewArgErrorf(1, "must be an address such as 10.0.0.1 or a range such as 10.0.0.0/16")
+		}
+		ip = other.IP
+		length, size = other.Mask.Size()
+	}
+	start, width := network.Mask.Size()
+	if width != size {
+		return cty.NilVal, function.NewArgErrorf(1, "must be of the same family: one of the two is IPv4, the other IPv6")
+	}
+	return cty.BoolVal(network.Contains(ip) && start <= length), nil
 }
 
 // subnets lays ranges of the given sizes one after the other.

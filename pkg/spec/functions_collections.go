@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -254,3 +255,135 @@ var (
 	allTrue = quantifier(false)
 	anyTrue = quantifier(true)
 )
+
+// matchKeys is those values whose key, at the same place of another list, is among the wanted ones. A value keeps its own
+// marks; the keys decide, so theirs are the whole's.
+var matchKeys = function.New(&function.Spec{
+	Params: []function.Parameter{
+		{Name: "values", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+		{Name: "keys", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+		{Name: "wanted", Type: cty.List(cty.DynamicPseudoType), AllowMarked: true},
+	},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if t, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); t == cty.NilType {
+			return cty.NilType, function.NewArgErrorf(1, "the keys are of another type than the wanted ones")
+		}
+		return args[0].Type(), nil
+	},
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		values, marks := args[0].Unmark()
+		keys, keyMarks := args[1].UnmarkDeep()
+		wanted, wantedMarks := args[2].UnmarkDeep()
+		if values.LengthInt() != keys.LengthInt() {
+			return cty.NilVal, function.NewArgErrorf(1, "there must be as many keys as values")
+		}
+		if !keys.IsWhollyKnown() || !wanted.IsWhollyKnown() {
+			return cty.UnknownVal(t).WithMarks(marks, keyMarks, wantedMarks), nil
+		}
+		common, _ := convert.UnifyUnsafe([]cty.Type{keys.Type(), wanted.Type()})
+		keys, err := convert.Convert(keys, common)
+		if err != nil {
+			return cty.NilVal, function.NewArgError(1, err)
+		}
+		wanted, err = convert.Convert(wanted, common)
+		if err != nil {
+			return cty.NilVal, function.NewArgError(2, err)
+		}
+		among := valueSet{}
+		for _, w := range wanted.AsValueSlice() {
+			among.add(w)
+		}
+		list := values.AsValueSlice()
+		var out []cty.Value
+		for i, key := range keys.AsValueSlice() {
+			if among.has(key) {
+				out = append(out, list[i])
+			}
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(t.ElementType()).WithMarks(marks, keyMarks, wantedMarks), nil
+		}
+		return cty.ListVal(out).WithMarks(marks, keyMarks, wantedMarks), nil
+	},
+})
+
+// mergeFunc is the library's, with the marks of what is null: that it is may be a secret.
+var mergeFunc = func() function.Function {
+	maps := anything("maps")
+	return function.New(&function.Spec{
+		VarParam: &maps,
+		Type:     stdlib.MergeFunc.ReturnTypeForValues,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := stdlib.MergeFunc.Call(args)
+			for _, a := range args {
+				if err == nil && a.IsMarked() && a.IsNull() {
+					v = v.WithMarks(a.Marks())
+				}
+			}
+			return v, err
+		},
+	})
+}()
+
+// valueSet is known values without marks. The library's looks through the whole of itself each time it is asked.
+type valueSet map[int][]cty.Value
+
+func (k valueSet) has(v cty.Value) bool { return slices.ContainsFunc(k[v.Hash()], v.RawEquals) }
+
+func (k valueSet) add(v cty.Value) { k[v.Hash()] = append(k[v.Hash()], v) }
+
+// distinctFunc is a list without what it holds a second time. The library's compares each element with all before it.
+var distinctFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "list", Type: cty.List(cty.DynamicPseudoType)}},
+	Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(t), nil
+		}
+		before := valueSet{}
+		var out []cty.Value
+		for _, v := range args[0].AsValueSlice() {
+			if !before.has(v) {
+				before.add(v)
+				out = append(out, v)
+			}
+		}
+		if len(out) == 0 {
+			return cty.ListValEmpty(t.ElementType()), nil
+		}
+		return cty.ListVal(out), nil
+	},
+})
+
+// transposeFunc swaps keys and the members of their lists.
+var transposeFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "map", Type: cty.Map(cty.List(cty.String))}},
+	Type:   function.StaticReturnType(cty.Map(cty.List(cty.String))),
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(t), nil
+		}
+		lists := map[string][]cty.Value{}
+		for it := args[0].ElementIterator(); it.Next(); {
+			key, members := it.Element()
+			if members.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "no list may be null")
+			}
+			for inner := members.ElementIterator(); inner.Next(); {
+				_, member := inner.Element()
+				if member.IsNull() {
+					return cty.NilVal, function.NewArgErrorf(0, "no member of a list may be null")
+				}
+				lists[member.AsString()] = append(lists[member.AsString()], key)
+			}
+		}
+		if len(lists) == 0 {
+			return cty.MapValEmpty(t.ElementType()), nil
+		}
+		out := make(map[string]cty.Value, len(lists))
+		for member, keys := range lists {
+			out[member] = cty.ListVal(keys)
+		}
+		return cty.MapVal(out), nil
+	},
+})

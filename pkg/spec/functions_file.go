@@ -19,40 +19,16 @@ import (
 // fileFunctions read files of the stack's folder. The operating system keeps them in it: neither "..", nor an absolute
 // path, nor a symbolic link leads out.
 func fileFunctions(dir string) map[string]function.Function {
-	read := func(name string) ([]byte, error) {
-		if err := foreign(name); err != nil {
-			return nil, err
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			return nil, err
-		}
-		defer root.Close()
-		data, err := readLimited(root, name, MaxFileBytes+1)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
-		case len(data) > MaxFileBytes:
-			return nil, fmt.Errorf("%s is larger than %d bytes", name, MaxFileBytes)
-		}
-		return data, nil
-	}
-	return map[string]function.Function{
-		"file": textFunction(func(name string) (string, error) {
-			data, err := read(name)
-			if err == nil && !utf8.Valid(data) {
-				err = fmt.Errorf("%s is not UTF-8 text; filebase64 reads any file", name)
-			}
-			return string(data), err
-		}),
-		"filebase64": textFunction(func(name string) (string, error) {
-			data, err := read(name)
+	all := map[string]function.Function{
+		"file": pathFunction(func(name string) (string, error) { return readText(dir, name) }),
+		"filebase64": pathFunction(func(name string) (string, error) {
+			data, err := readFile(dir, name)
 			return base64.StdEncoding.EncodeToString(data), err
 		}),
 		"fileexists": function.New(&function.Spec{
 			Params: []function.Parameter{{Name: "path", Type: cty.String}}, Type: function.StaticReturnType(cty.Bool),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				if err := foreign(args[0].AsString()); err != nil {
+				if err := foreign(dir, args[0].AsString()); err != nil {
 					return cty.NilVal, function.NewArgError(0, err)
 				}
 				root, err := os.OpenRoot(dir)
@@ -78,6 +54,56 @@ func fileFunctions(dir string) map[string]function.Function {
 			},
 		}),
 	}
+	for name, digest := range digests {
+		all["file"+name] = pathFunction(func(name string) (string, error) {
+			data, err := readFile(dir, name)
+			return digest(data), err
+		})
+	}
+	return all
+}
+
+// pathFunction makes a function of a file's path.
+func pathFunction(f func(path string) (string, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			s, err := f(args[0].AsString())
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			return cty.StringVal(s), nil
+		},
+	})
+}
+
+// readFile reads a file of the stack's folder.
+func readFile(dir, name string) ([]byte, error) {
+	if err := foreign(dir, name); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	data, err := readLimited(root, name, MaxFileBytes+1)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
+	case len(data) > MaxFileBytes:
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, MaxFileBytes)
+	}
+	return data, nil
+}
+
+func readText(dir, name string) (string, error) {
+	data, err := readFile(dir, name)
+	if err == nil && !utf8.Valid(data) {
+		err = fmt.Errorf("%s is not UTF-8 text; filebase64 reads any file", name)
+	}
+	return string(data), err
 }
 
 // privateFolder is vpsync's own, inside the stack's. No function reads it: it holds no configuration, and closing a
@@ -85,22 +111,42 @@ func fileFunctions(dir string) map[string]function.Function {
 const privateFolder = ".vpsync"
 
 // foreign says why a path is no part of the configuration, or nothing. What leads out of the folder by a symbolic link
-// is refused by the operating system.
-func foreign(name string) error {
+// is refused by the operating system when it is opened; one that leads to vpsync's own folder is followed here, before that.
+func foreign(dir, name string) error {
 	clean := filepath.Clean(filepath.FromSlash(name))
-	switch {
-	case !filepath.IsLocal(clean):
+	if !filepath.IsLocal(clean) {
 		return fmt.Errorf("%s leads out of the stack's own folder; copy the file into it", name)
-	case clean == privateFolder || strings.HasPrefix(clean, privateFolder+string(filepath.Separator)):
-		return fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
+	}
+	private := fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
+	if inFolder(privateFolder, clean) {
+		return private
+	}
+	folder, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil // opening it says what is wrong
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(dir, clean))
+	if err != nil {
+		return nil
+	}
+	if relative, err := filepath.Rel(folder, target); err == nil && inFolder(privateFolder, relative) {
+		return private
 	}
 	return nil
 }
 
+// inFolder: a clean path is a folder, or lies in it.
+func inFolder(folder, path string) bool {
+	return path == folder || strings.HasPrefix(path, folder+string(filepath.Separator))
+}
+
 // fileSet lists the files below a folder of the stack whose paths match a pattern.
 func fileSet(dir, path, pattern string) (cty.Value, error) {
-	if err := foreign(path); err != nil {
+	if err := foreign(dir, path); err != nil {
 		return cty.NilVal, function.NewArgError(0, err)
+	}
+	if err := boundGlob(pattern); err != nil {
+		return cty.NilVal, function.NewArgError(1, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -116,7 +162,7 @@ func fileSet(dir, path, pattern string) (cty.Value, error) {
 	if err != nil {
 		return cty.NilVal, function.NewArgErrorf(1, "is not a pattern such as **/*.pub")
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return foreign(filepath.Join(path, n)) != nil })
+	names = slices.DeleteFunc(names, func(n string) bool { return foreign(dir, filepath.Join(path, n)) != nil })
 	if len(names) == 0 {
 		return cty.SetValEmpty(cty.String), nil
 	}

@@ -33,6 +33,9 @@ var replaceFunc = function.New(&function.Spec{
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		s, search, replacement := args[0].AsString(), args[1].AsString(), args[2].AsString()
 		if len(search) > 1 && strings.HasPrefix(search, "/") && strings.HasSuffix(search, "/") {
+			if len(search) > maxWidth {
+				return cty.NilVal, function.NewArgErrorf(1, "a regular expression may be at most %d bytes long", maxWidth)
+			}
 			re, err := regexp.Compile(search[1 : len(search)-1])
 			if err != nil {
 				return cty.NilVal, function.NewArgError(1, err)

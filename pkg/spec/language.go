@@ -1,8 +1,8 @@
 package spec
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -55,6 +55,23 @@ func Blocks() []Block {
 			{Name: "sensitive", Description: "it is a secret: neither shown nor kept", Type: cty.Bool},
 			description,
 		}},
+		{Name: "check", Description: "what should be true of the whole; where it is not, a warning says so", Labels: []string{"name"},
+			Blocks: []Block{ruleLanguage("assert", "one of the things that should be true")}},
+		{Name: "moved", Description: "a resource that has another address than it was recorded under", Arguments: []Argument{
+			{Name: "from", Description: "the address that is recorded", Required: true},
+			{Name: "to", Description: "the address from now on", Required: true},
+		}},
+		{Name: "removed", Description: "a resource that is not declared any more", Arguments: []Argument{
+			{Name: "from", Description: "the address that is recorded", Required: true},
+			{Name: "destroy", Description: "delete the object, whatever prevent_destroy said, or leave it alone at the provider", Type: cty.Bool},
+		}, Blocks: []Block{{Name: "lifecycle", Description: "another place for destroy", Arguments: []Argument{
+			{Name: "destroy", Description: "the same", Type: cty.Bool},
+		}}}},
+		{Name: "import", Description: "an object that exists, for a resource", Arguments: []Argument{
+			{Name: "to", Description: "the resource", Required: true},
+			{Name: "id", Description: "the object's id at the provider", Type: cty.String, Required: true},
+			{Name: "for_each", Description: "one for each key of a map or element of a set", Type: cty.DynamicPseudoType},
+		}},
 	}
 }
 
@@ -65,7 +82,7 @@ func ResourceBlock() Block {
 		{Name: "for_each", Description: "one for each key of a map or element of a set: each.key and each.value", Type: cty.DynamicPseudoType},
 		{Name: "depends_on", Description: "resources that must exist first, without being named otherwise"},
 		{Name: "provider", Description: "the account, where the stack has several: servosphere.eu"},
-	}, Blocks: []Block{lifecycleLanguage}}
+	}, Blocks: []Block{lifecycleLanguage, dynamicLanguage}}
 }
 
 // ruleLanguage is a block that states a rule.
@@ -121,27 +138,31 @@ type Parameter struct {
 
 // Functions are what expressions may call, by name; those that are refused with a reason are not among them.
 func Functions() []Function {
-	all := functions("")
+	all, plain := functions(""), plainFunctions("")
 	var out []Function
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if slices.Contains(refusedNames, name) {
-			continue
-		}
-		f := Function{Name: name, Description: all[name].Description()}
-		parameter := func(p function.Parameter) Parameter {
-			if p.Type.IsCapsuleType() { // of try() and can(): an expression of any type, not evaluated yet
-				p.Type = cty.DynamicPseudoType
+	for _, group := range FunctionDocs() {
+		for _, doc := range group.Functions {
+			typed, ok := plain[doc.Name]
+			if !ok {
+				typed = all[doc.Name]
 			}
-			return Parameter{Name: p.Name, Type: p.Type}
+			f := Function{Name: doc.Name, Description: doc.Summary}
+			parameter := func(p function.Parameter) Parameter {
+				if p.Type.IsCapsuleType() { // of try() and can(): an expression of any type, not evaluated yet
+					p.Type = cty.DynamicPseudoType
+				}
+				return Parameter{Name: p.Name, Type: p.Type}
+			}
+			for _, p := range typed.Params() {
+				f.Parameters = append(f.Parameters, parameter(p))
+			}
+			if p := typed.VarParam(); p != nil {
+				last := parameter(*p)
+				f.Variadic = &last
+			}
+			out = append(out, f)
 		}
-		for _, p := range all[name].Params() {
-			f.Parameters = append(f.Parameters, parameter(p))
-		}
-		if p := all[name].VarParam(); p != nil {
-			last := parameter(*p)
-			f.Variadic = &last
-		}
-		out = append(out, f)
 	}
+	slices.SortFunc(out, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -54,7 +54,7 @@ func TestFunctionsForEditors(t *testing.T) {
 	for _, f := range Functions() {
 		byName[f.Name] = f
 	}
-	require.Len(t, byName, len(functions(""))-len(refusedNames))
+	require.Len(t, byName, len(functions(""))-len(refusedFunctions))
 	require.NotContains(t, byName, "timestamp")
 	require.Len(t, byName["replace"].Parameters, 3)
 	require.Nil(t, byName["replace"].Variadic)

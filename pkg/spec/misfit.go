@@ -149,7 +149,7 @@ func (f *fitting) place(path cty.Path) string {
 
 // placeOf is where a part of a value stands in its file, as near as the source tells.
 func placeOf(g VariableValue, from hclsyntax.Expression, path cty.Path) *Range {
-	if g.Range == nil || from == nil {
+	if g.Range == nil || from == nil || g.inJSON() { // of JSON, Source is a translation: its places are none of the file
 		return g.Range
 	}
 	for _, step := range path {

@@ -30,6 +30,20 @@ func (x *Session) checkReferences() Diagnostics {
 	for _, o := range sortedByName(s.outputs) {
 		check(o.expr, place{})
 	}
+	for _, b := range s.imports {
+		at := place{each: b.forEach != nil}
+		if b.forEach != nil {
+			check(b.forEach, place{})
+		}
+		check(b.to, at)
+		check(b.id, at)
+	}
+	for _, c := range s.checks {
+		for _, rule := range c.rules {
+			check(rule.condition, place{})
+			check(rule.message, place{})
+		}
+	}
 	for _, b := range s.order {
 		if b.count != nil {
 			check(b.count, place{})

@@ -135,6 +135,11 @@ func (x *Session) all() *Response {
 	outputs, diags := x.outputs()
 	out.Outputs = outputs
 	out.Diagnostics = append(out.Diagnostics, diags...)
+	out.Removals = slices.Clone(s.removals)
+	out.Diagnostics = append(out.Diagnostics, x.checkRemovals()...)
+	out.Imports, diags = x.importsNow()
+	out.Diagnostics = append(out.Diagnostics, diags...)
+	out.Diagnostics = append(out.Diagnostics, x.assertions()...)
 	slices.SortFunc(out.Resources, func(a, b *Resource) int { return a.Address.Compare(b.Address) })
 	out.Diagnostics = out.Diagnostics.distinct()
 	out.Diagnostics.Sort()

@@ -16,9 +16,13 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// VariableFile reads a file of variable values (*.vars.hcl): an argument for each.
+// VariableFile reads a file of variable values (*.vars.hcl): an argument for each. Where the name ends in .json it is one object,
+// whose values are taken as they stand: its strings are no templates.
 func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
 	src = bytes.TrimPrefix(src, byteOrderMark)
+	if strings.HasSuffix(name, ".json") {
+		return jsonVariables(src, name)
+	}
 	if refused := Guard(src, name); len(refused) > 0 {
 		return nil, refused
 	}
@@ -214,6 +218,8 @@ func (g VariableValue) assigning(value string) string {
 		quoted = "'" + value + "'"
 	}
 	switch {
+	case g.inJSON():
+		return fmt.Sprintf("%q: %s", g.Name, jsonOf(value))
 	case g.File:
 		return fmt.Sprintf("%s = %s", g.Name, value)
 	case strings.HasPrefix(g.Origin, "VPSYNC_VAR_"):
@@ -273,4 +279,9 @@ func (s *Stack) Unset(given []VariableValue) []UnsetVariable {
 		out = append(out, UnsetVariable{Name: v.name, Description: v.description, Type: typeexpr.TypeString(v.typ), Sensitive: v.sensitive})
 	}
 	return out
+}
+
+// VariableValues are the values that the stack's variables have with what was given. Those that are secret are marked.
+func (s *Stack) VariableValues(given []VariableValue) (map[string]cty.Value, Diagnostics) {
+	return s.variableValues(given, false)
 }

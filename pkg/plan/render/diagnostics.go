@@ -29,17 +29,10 @@ func Questions(w io.Writer, questions []plan.Question, o Options) error {
 	return pg.writeTo(w)
 }
 
-// Outputs writes what changes of outputs, or nothing where nothing does.
-func Outputs(w io.Writer, outputs []plan.OutputChange, o Options) error {
+// Prose writes foreign sentences within the width. Lines after the first hang further in.
+func Prose(w io.Writer, indent, hang int, text string, o Options) error {
 	pg := newPage(o)
-	pg.outputs(outputs)
-	return pg.writeTo(w)
-}
-
-// Attributes writes the attributes of a change as a plan shows them, indented by six columns.
-func Attributes(w io.Writer, c *plan.Change, o Options) error {
-	pg := newPage(o)
-	pg.attributes(c)
+	pg.prose(indent, hang, text, nil)
 	return pg.writeTo(w)
 }
 
@@ -79,20 +72,20 @@ func (pg *page) diagnostic(d spec.Diagnostic) {
 func (pg *page) place(d spec.Diagnostic) {
 	within := ""
 	if d.Address != "" {
-		within = ", in " + Escape(d.Address)
+		within = ", in " + d.Address
 	}
 	switch {
 	case d.Range == nil && d.Address != "":
-		pg.line(2, "in %s", Escape(d.Address))
+		pg.prose(2, 2, "in "+d.Address, nil)
 	case d.Range == nil:
 	case d.Range.Start.Line <= 0:
-		pg.line(2, "on %s%s", Escape(d.Range.File), within)
+		pg.prose(2, 2, "on "+d.Range.File+within, nil)
 	default:
 		colon := ""
 		if d.Snippet != "" {
 			colon = ":"
 		}
-		pg.line(2, "on %s line %d%s%s", Escape(d.Range.File), d.Range.Start.Line, within, colon)
+		pg.prose(2, 2, fmt.Sprintf("on %s line %d%s%s", d.Range.File, d.Range.Start.Line, within, colon), nil)
 		pg.snippet(d)
 	}
 }

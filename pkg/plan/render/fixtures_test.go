@@ -22,6 +22,7 @@ var plans = map[string]func(t *testing.T) *plan.Plan{
 	"sections":  sectionsPlan,
 	"destroy":   destroyPlan,
 	"quiet":     quietPlan,
+	"wide":      widePlan,
 	"empty":     func(*testing.T) *plan.Plan { return &plan.Plan{Managed: 17, Reads: 4} },
 	"gone":      func(*testing.T) *plan.Plan { return &plan.Plan{Destroy: true} },
 }
@@ -278,4 +279,32 @@ func quietPlan(t *testing.T) *plan.Plan {
 		plan.AttributeChange{Name: "ssh_keys", Before: strs("ssh-ed25519 AAAA old"), After: strs("ssh-ed25519 AAAA new"), Unverified: true,
 			Cause: plan.CauseConfig, Effect: plan.EffectNextCreate, Note: "takes effect on new servers only"})
 	return &plan.Plan{Changes: []*plan.Change{c}, Managed: 17}
+}
+
+// widePlan is a plan in which everything is as long as it gets.
+func widePlan(t *testing.T) *plan.Plan {
+	long := `firewall_rule.from_everywhere["the-first-of-the-web-servers-in-amsterdam"]`
+	replaced := change(t, "server.web[0]", plan.Replace, "srv_1792000003", plan.CauseConfig,
+		plan.AttributeChange{Name: "plan", Before: str("vps-extra-large"), After: str("vps-medium"), Unverified: true, Cause: plan.CauseConfig, Effect: plan.EffectReplace},
+		edit("ssh_keys", strs(sshKey, "ssh-rsa "+strings.Repeat("AAAAB3NzaC1yc2E", 40)), strs(sshKey+" on the new laptop"), plan.CauseConfig, plan.EffectNextCreate),
+		edit("script", str("#!/bin/sh\necho "+strings.Repeat("old words ", 12)+"\n"), str("#!/bin/sh\necho "+strings.Repeat("new words ", 12)+"\n"), plan.CauseConfig, plan.EffectUpdate),
+		edit("an_attribute_with_quite_a_long_name", str(strings.Repeat("before ", 8)), str(strings.Repeat("after ", 8)), plan.CauseConfig, plan.EffectUpdate),
+		edit("the_flag_of_a_long_name", cty.False, cty.True, plan.CauseDrift, plan.EffectUpdate))
+	replaced.LosesData = true
+	deposed := change(t, long, plan.Delete, "fw_1792000014", plan.CauseDeposed)
+	deposed.Deposed = "d1"
+	noted := change(t, `server.web["the-first-of-the-web-servers-in-amsterdam"]`, plan.NoOp, "srv_1792000003", plan.CauseConfig,
+		plan.AttributeChange{Name: "ssh_keys", Before: strs(sshKey), After: strs(sshKey, sshKey), Unverified: true, Cause: plan.CauseConfig, Effect: plan.EffectNextCreate})
+	return &plan.Plan{
+		Changes: []*plan.Change{replaced, change(t, long, plan.Update, "fw_1792000015", plan.CauseBoth), deposed, noted},
+		Pending: []plan.Pending{{Address: at(t, long), Operation: "create", Run: "run-7f3a-of-the-night", Since: when, Reason: "The answer was lost, and Servosphere cannot list them."}},
+		Outputs: []plan.OutputChange{
+			{Name: "the_addresses_of_all_servers", Before: null, After: str(strings.Repeat("192.0.2.1 ", 12)), Action: plan.Create},
+			{Name: "the_addresses_of_all_servers_by_their_names", Before: str(strings.Repeat("192.0.2.1 ", 6)), After: str(strings.Repeat("192.0.2.2 ", 6)), Action: plan.Update},
+		},
+		Unmanaged: []plan.Unmanaged{{Account: "servosphere", Kind: "backup_schedule", ID: "sch_1"}},
+		Warnings: []spec.Diagnostic{{Severity: spec.SeverityWarning, Summary: "A secret cannot be compared", Address: long,
+			Range: &spec.Range{File: "main.hcl", Start: spec.Pos{Line: 12, Column: 3}, End: spec.Pos{Line: 12, Column: 11}}, Snippet: "  password = var.password"}},
+		Counts: plan.Counts{Add: 11, Change: 22, Destroy: 33, Replace: 44, Adopt: 55, Forget: 66, NeedsHand: 77}, Managed: 3, Reads: 4,
+	}
 }

@@ -30,6 +30,8 @@ type PlanDocument struct {
 	Changes       []ChangeDocument     `json:"changes"`
 	Steps         []StepDocument       `json:"steps"`
 	Records       []string             `json:"records"`
+	Moved         []MovedDocument      `json:"moved"`
+	LeftOut       []LeftOutDocument    `json:"left_out"`
 	Questions     []QuestionDocument   `json:"questions"`
 	Pending       []PendingDocument    `json:"pending"`
 	Leftovers     []LeftoverDocument   `json:"leftovers"`
@@ -38,6 +40,29 @@ type PlanDocument struct {
 	Outputs       []OutputDocument     `json:"outputs"`
 	Cost          []CostDocument       `json:"cost"`
 	Warnings      []DiagnosticDocument `json:"warnings"`
+}
+
+// MovedDocument is plan.Relocation.
+type MovedDocument struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	ID   string `json:"id"`
+}
+
+// LeftOutDocument is plan.LeftOut.
+type LeftOutDocument struct {
+	Address  string `json:"address"`
+	Deposed  string `json:"deposed,omitempty"`
+	Action   string `json:"action"`
+	WaitsFor string `json:"waits_for,omitempty"`
+}
+
+func newLeftOutDocument(l plan.LeftOut) LeftOutDocument {
+	d := LeftOutDocument{Address: l.Address.String(), Deposed: l.Deposed, Action: string(l.Action)}
+	if l.WaitsFor != nil {
+		d.WaitsFor = l.WaitsFor.String()
+	}
+	return d
 }
 
 // CountsDocument is plan.Counts.
@@ -174,7 +199,11 @@ func NewPlanDocument(p *plan.Plan, m Meta) PlanDocument {
 		Steps: each(p.Steps, func(s plan.Step) StepDocument {
 			return StepDocument{s.Change, p.Changes[s.Change].Address.String(), string(s.Phase), some(s.After)}
 		}),
-		Records:   each(p.Records, func(r *state.Resource) string { return r.Address.String() }),
+		Records: each(p.Records, func(r *state.Resource) string { return r.Address.String() }),
+		Moved: each(p.Moved, func(m plan.Relocation) MovedDocument {
+			return MovedDocument{m.From.String(), m.To.String(), m.ID}
+		}),
+		LeftOut:   each(p.LeftOut, newLeftOutDocument),
 		Questions: each(p.Questions, NewQuestionDocument),
 		Pending: each(p.Pending, func(q plan.Pending) PendingDocument {
 			return PendingDocument{q.Address.String(), q.Operation, q.Run, moment(q.Since), q.Question, q.Reason}

@@ -78,6 +78,7 @@ var diagnostics = spec.Diagnostics{
 		Snippet: `  plam = "vps-medium"`, Address: "server.web",
 		Range: &spec.Range{File: "main.hcl", Start: spec.Pos{Line: 4, Column: 3, Byte: 40}, End: spec.Pos{Line: 4, Column: 7, Byte: 44}}},
 	{Severity: spec.SeverityWarning, Summary: "A name in another script", Detail: "Wide characters take two columns, and the mark below them as many.",
+		Address: `server.web["the-first-of-the-web-servers"]`,
 		Snippet: "\tname = \"東京\u202e\" # e\u0301 comment", Range: &spec.Range{File: "b/wide.hcl", Start: spec.Pos{Line: 1200, Column: 9}, End: spec.Pos{Line: 1200, Column: 13}}},
 	{Severity: spec.SeverityError, Summary: "A block that never ends, with a summary that is so long that it needs more than one line of its own on a narrow terminal",
 		Snippet: `server "web" {`, Range: &spec.Range{File: "main.hcl", Start: spec.Pos{Line: 9, Column: 14}, End: spec.Pos{Line: 12, Column: 1}}},

@@ -21,11 +21,13 @@ func Text(w io.Writer, p *plan.Plan, o Options) error {
 	acting, quiet := split(p.Changes)
 	pg.changes(acting, p, o.Title)
 	pg.quiet(quiet)
+	pg.moved(p.Moved)
 	pg.records(p)
 	pg.warnings(p)
 	pg.pending(p.Pending)
 	pg.leftovers(p)
 	pg.unmanaged(p.Unmanaged)
+	pg.leftOut(p.LeftOut)
 	pg.outputs(p.Outputs)
 	pg.summary(p)
 	pg.cost(p)
@@ -109,11 +111,13 @@ func (pg *page) legend(changes []*plan.Change) string {
 func (pg *page) summary(p *plan.Plan) {
 	pg.space()
 	if p.Counts != (plan.Counts{}) || len(p.Questions) > 0 || len(p.Pending) > 0 {
-		pg.line(0, "%s", pg.Bold(Summary(p.Counts)))
+		pg.prose(0, 2, Summary(p.Counts), pg.Bold)
 		return
 	}
 	says := "No changes. The account is as the configuration says"
 	switch {
+	case len(p.LeftOut) > 0:
+		says = "No changes in what was selected"
 	case p.Destroy:
 		says = "No changes. Nothing is left to destroy"
 	case len(p.Changes) > 0 || !p.Empty():

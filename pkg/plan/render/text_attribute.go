@@ -50,6 +50,10 @@ func (pg *page) attribute(c *plan.Change, a plan.AttributeChange, names int) {
 	default:
 		before, after := sides(a)
 		at := insideIndent + Width(name)
+		if at > pg.width/2 {
+			pg.line(insideIndent, "%s", name)
+			name, at = "  ", insideIndent+2
+		}
 		pg.chopped(insideIndent, name, before, at)
 		pg.chopped(at-2, "→ ", after, at)
 		pg.remark(at, remark)
@@ -232,22 +236,56 @@ func (pg *page) opened(first string, indent int, v cty.Value) {
 	}
 }
 
-// mostChopped bounds how many lines one long value takes.
-const mostChopped = 6
+// mostChopped bounds how many lines one long value takes, and mostCompared a long line of a comparison: what tells two keys
+// apart stands at their ends.
+const (
+	mostChopped  = 6
+	mostCompared = 16
+)
 
-// chopped writes a long value over several lines, the later ones hanging at a column.
+// chopped writes a long value over several lines, the later ones hanging at a column. Where the lead takes most of the
+// line, the value begins below it.
 func (pg *page) chopped(indent int, lead, value string, hang int) {
-	lines := chop(value, max(20, pg.width-hang-1))
-	if len(lines) > mostChopped {
-		hidden := 0
-		for _, l := range lines[mostChopped-1:] {
-			hidden += len([]rune(l))
-		}
-		lines = append(lines[:mostChopped-1:mostChopped-1], fmt.Sprintf("… (%s more; --json shows them)", Plural(hidden, "character")))
+	if hang > pg.width/2 && strings.TrimSpace(lead) != "" {
+		pg.line(indent, "%s", lead)
+		lead, indent, hang = "", insideIndent+2, insideIndent+2
 	}
+	lines := chopMost(value, max(20, pg.width-hang-1), mostChopped)
 	pg.line(indent, "%s", lead+lines[0])
 	for _, l := range lines[1:] {
 		pg.line(hang, "%s", l)
+	}
+}
+
+// chopMost breaks text into a number of lines, of which the last counts what is missing.
+func chopMost(text string, width, most int) []string {
+	lines := chop(text, width)
+	if len(lines) <= most {
+		return lines
+	}
+	hidden := 0
+	for _, l := range lines[most-1:] {
+		hidden += len([]rune(l))
+	}
+	return append(lines[:most-1:most-1], Cut(fmt.Sprintf("… (%s more; --json shows them)", Plural(hidden, "character")), width))
+}
+
+// compared writes a line of a comparison. What is too long for the terminal goes on below, further in and without a sign.
+func (pg *page) compared(indent int, sign, body string, paint func(string) string) {
+	const hang = 2
+	at := min(len(body)-len(strings.TrimLeft(body, " ")), pg.width/2)
+	room := pg.width - indent - Width(sign)
+	trimmed := func(s string) string { return paint(strings.TrimRight(s, " ")) }
+	if Width(body) <= room {
+		pg.line(indent, "%s", trimmed(sign+body))
+		return
+	}
+	for i, l := range chopMost(body[at:], room-at-hang, mostCompared) {
+		if i == 0 {
+			pg.line(indent, "%s", trimmed(sign+body[:at]+l))
+			continue
+		}
+		pg.line(indent+Width(sign)+at+hang, "%s", trimmed(l))
 	}
 }
 
@@ -271,13 +309,13 @@ func (pg *page) block(c *plan.Change, a plan.AttributeChange) {
 			if oneSided(c, a) {
 				sign = "| "
 			}
-			pg.line(at, "%s", pg.Green(sign+body))
+			pg.compared(at, sign, body, pg.Green)
 		case '-':
-			pg.line(at, "%s", pg.Red("- "+body))
+			pg.compared(at, "- ", body, pg.Red)
 		case '…':
-			pg.line(at, "%s", pg.Dim("… "+body))
+			pg.compared(at, "… ", body, pg.Dim)
 		default:
-			pg.line(at, "%s", "  "+body)
+			pg.compared(at, "  ", body, plainly)
 		}
 	}
 	if text(a.Before) && text(a.After) && before != "" && after != "" && strings.HasSuffix(before, "\n") != strings.HasSuffix(after, "\n") {

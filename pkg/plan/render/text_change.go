@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 const (
@@ -14,38 +15,44 @@ const (
 
 // change writes one resource: a line with sign and address, why, and what of it changes.
 func (pg *page) change(c *plan.Change) {
-	head := address(c.Address)
-	painted := pg.Bold(head)
+	var parts []part
 	if c.Deposed != "" {
-		old := " (replaced object " + Escape(c.Deposed) + ")"
-		head, painted = head+old, painted+old
+		parts = append(parts, part{" (replaced object " + Escape(c.Deposed) + ")", plainly})
 	}
 	if c.ID != "" && c.Action != plan.Adopt {
-		id := " (" + Escape(c.ID) + ")"
-		head, painted = head+id, painted+pg.Dim(id)
+		parts = append(parts, part{" (" + Escape(c.ID) + ")", pg.Dim})
 	}
-	pg.heading(pg.symbol(c)+" ", painted, Width(head), alarm(c), pg.phrase(c))
+	parts = append(parts, part{"  " + alarm(c), pg.Alarm}, part{"  " + pg.phrase(c), pg.Dim})
+	pg.heading(pg.symbol(c)+" ", c.Address, parts)
 	pg.attributes(c)
 	pg.aside(c)
 }
 
-// heading writes an address with its alarm and its reason, each beside it as long as the line has room and below it
+// part is what a heading says of an address: text, safe, that begins with the space before it, and its colour.
+type part struct {
+	text  string
+	paint func(string) string
+}
+
+func plainly(s string) string { return s }
+
+// heading writes an address and what is to be said of it, each part beside it as long as the line has room and below it
 // otherwise.
-func (pg *page) heading(lead, head string, width int, alarm, phrase string) {
-	used := changeIndent + width
+func (pg *page) heading(lead string, of spec.Address, parts []part) {
+	head := address(of)
+	used := changeIndent + Width(head)
+	head = pg.Bold(head)
 	var below []string
-	for _, part := range []struct {
-		text  string
-		paint func(string) string
-	}{{alarm, pg.Alarm}, {phrase, pg.Dim}} {
+	for _, p := range parts {
+		text := strings.TrimLeft(p.text, " ")
 		switch {
-		case part.text == "":
-		case len(below) == 0 && used+2+Width(part.text) <= pg.width:
-			head += "  " + part.paint(part.text)
-			used += 2 + Width(part.text)
+		case text == "":
+		case len(below) == 0 && used+Width(p.text) <= pg.width:
+			head += p.text[:len(p.text)-len(text)] + p.paint(text)
+			used += Width(p.text)
 		default:
-			for _, l := range wrap(part.text, pg.width-insideIndent) {
-				below = append(below, part.paint(l))
+			for _, l := range wrap(text, pg.width-insideIndent) {
+				below = append(below, p.paint(l))
 			}
 		}
 	}
@@ -134,11 +141,11 @@ func (pg *page) quiet(changes []*plan.Change) {
 	pg.line(0, "%s", pg.Bold("Nothing is sent for these:"))
 	for _, c := range changes {
 		pg.space()
-		head := strings.Repeat(" ", changeIndent) + pg.Bold(address(c.Address))
+		var parts []part
 		if c.ID != "" {
-			head += pg.Dim(" (" + Escape(c.ID) + ")")
+			parts = append(parts, part{" (" + Escape(c.ID) + ")", pg.Dim})
 		}
-		pg.line(0, "%s", head)
+		pg.heading(strings.Repeat(" ", changeIndent), c.Address, parts)
 		pg.attributes(c)
 		pg.aside(c)
 	}

@@ -24,6 +24,41 @@ func (pg *page) more(n int, where string) {
 	}
 }
 
+// moved names resources that have another address now.
+func (pg *page) moved(all []plan.Relocation) {
+	if len(all) == 0 {
+		return
+	}
+	pg.section("Moved, without a request:")
+	for i, m := range all {
+		if i == most {
+			pg.line(changeIndent, "%s", pg.Dim(fmt.Sprintf("… and %d more", len(all)-i)))
+			break
+		}
+		pg.line(changeIndent, "%s", address(m.From)+" is now "+pg.Bold(address(m.To))+pg.Dim(" ("+Escape(m.ID)+")"))
+	}
+}
+
+// leftOut names what the operator's selection keeps out, and why that is safe.
+func (pg *page) leftOut(all []plan.LeftOut) {
+	if len(all) == 0 {
+		return
+	}
+	pg.section("Left out, since something else was selected:")
+	for i, l := range all {
+		if i == 2*most {
+			pg.line(changeIndent, "%s", pg.Dim(fmt.Sprintf("… and %d more: %s", len(all)-i, pg.command("vpsync plan"))))
+			break
+		}
+		text := pg.Dim(fmt.Sprintf("%3s ", Symbol(l.Action))) + address(l.Address)
+		if l.WaitsFor != nil {
+			text += pg.Dim("  waits for " + address(*l.WaitsFor))
+		}
+		pg.line(0, "%s", text)
+	}
+	pg.prose(changeIndent, 0, "Nothing that is carried out waits for any of these, so they can follow at any time. Until then the account is not as the configuration says.", pg.Dim)
+}
+
 // records says what apply will note without sending anything.
 func (pg *page) records(p *plan.Plan) {
 	shown := map[spec.Address]bool{}
@@ -57,14 +92,8 @@ func (pg *page) pending(pending []plan.Pending) {
 	}
 	pg.section("Pending: a request was begun, and what became of it is not known yet.")
 	for _, q := range pending {
-		head := pg.Yellow("  ?") + " " + pg.Bold(address(q.Address)) + "  " + Escape(q.Operation)
 		since := fmt.Sprintf("open since %s by run %s", Time(q.Since), Escape(q.Run))
-		if Width(head)+2+Width(since) <= pg.width {
-			pg.line(0, "%s", head+"  "+pg.Dim(since))
-		} else {
-			pg.line(0, "%s", head)
-			pg.line(insideIndent, "%s", pg.Dim(since))
-		}
+		pg.heading(pg.Yellow("  ?")+" ", q.Address, []part{{"  " + Escape(q.Operation), plainly}, {"  " + since, pg.Dim}})
 		switch {
 		case q.Reason != "":
 			pg.prose(insideIndent, 0, q.Reason, nil)

@@ -154,6 +154,8 @@ func causeWords(c plan.Cause) string {
 		return "resumes what an earlier run left half done"
 	case plan.CauseDeposed:
 		return "replaced earlier, still awaits its deletion"
+	case plan.CauseImport:
+		return "its import block names it"
 	case plan.CauseTriggered, plan.CauseAsked:
 		return "" // a note says which
 	case plan.CauseUnmet:
@@ -175,6 +177,8 @@ func attributeCause(c plan.Cause) string {
 		return "follows what it refers to"
 	case plan.CauseResumed:
 		return "left over from an earlier run"
+	case plan.CauseImport:
+		return "its import block names it"
 	case plan.CauseTriggered, plan.CauseAsked:
 		return "" // a note says which
 	case plan.CauseUnmet:
