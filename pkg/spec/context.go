@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -199,7 +200,9 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
 			d.Detail = "This expression works with a secret, so what exactly is wrong with it is not shown."
 		}
-		if m := quotedName.FindStringSubmatch(d.Detail); m != nil && d.Summary == "Unsupported attribute" {
+		if detail := x.stack.sources.noAttribute(p); detail != "" {
+			d.Detail = detail
+		} else if m := quotedName.FindStringSubmatch(d.Detail); m != nil && d.Summary == "Unsupported attribute" {
 			var candidates []string
 			for _, r := range x.refs(whole) {
 				if kind := x.kinds[r.root+"."+r.name]; kind != nil {
@@ -216,6 +219,35 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 	}
 	return out
 }
+
+// noAttribute says of a reference to an attribute that an object does not have what the object is called, and what it has. It is empty
+// for all other problems.
+func (s sources) noAttribute(x *hcl.Diagnostic) string {
+	e, ok := x.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || x.Subject == nil || x.EvalContext == nil {
+		return ""
+	}
+	for i, step := range e.Traversal {
+		attr, ok := step.(hcl.TraverseAttr)
+		if !ok || i == 0 || attr.SrcRange != *x.Subject {
+			continue
+		}
+		v, problems := e.Traversal[:i].TraverseAbs(x.EvalContext)
+		if problems.HasErrors() || IsSensitive(v) || !v.Type().IsObjectType() || v.Type().HasAttribute(attr.Name) {
+			return ""
+		}
+		has := names(v.Type().AttributeTypes())
+		hint := didYouMean(attr.Name, has)
+		if hint == "" && len(has) > 0 && len(has) <= maxListed {
+			hint = fmt.Sprintf(" It has %s.", strings.Join(has, ", "))
+		}
+		return fmt.Sprintf("%s has no attribute %q.%s", e.Traversal[:i].SourceRange().SliceBytes(s[x.Subject.Filename]), attr.Name, hint)
+	}
+	return ""
+}
+
+// maxListed is how many names a message lists.
+const maxListed = 20
 
 // missingAt is what there is to say of an index that names no instance.
 func (x *Session) missingAt(p *hcl.Diagnostic) (Diagnostic, bool) {

@@ -51,6 +51,17 @@ func (s *Stack) unused(v *variable, g VariableValue, value cty.Value, from hclsy
 	return diags
 }
 
+// unfit says of a value that does not convert to a type where they part first. Of a secret nothing is shown.
+func unfit(what string, value cty.Value, t cty.Type) string {
+	f := fitting{secret: IsSensitive(value)}
+	bare, _ := value.UnmarkDeep()
+	f.compare(nil, bare, t)
+	if len(f.found) == 0 { // that part is not known yet
+		f.add(nil, fmt.Sprintf(" is %s, and %s was given", aType(t), aGiven(bare.Type())))
+	}
+	return what + f.place(f.found[0].path) + f.found[0].why + "."
+}
+
 // fitting compares a value with a type.
 type fitting struct {
 	secret  bool

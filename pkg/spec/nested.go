@@ -333,7 +333,7 @@ func (s *Stack) unfold(n *nested, t cty.Type, v cty.Value) (cty.Value, Diagnosti
 			} else if b != nil && boundNumbers([]cty.Value{fields[name]}) == nil {
 				if _, err := convert.Convert(fields[name], want); err != nil {
 					diags = append(diags, s.problem(b.body.Attributes[name].Expr.Range(), "Wrong type",
-						fmt.Sprintf("%q of a %s block is a %s: %s.", name, n.name, want.FriendlyName(), err), ""))
+						unfit(fmt.Sprintf("%q of a %s block", name, n.name), fields[name], want), ""))
 				}
 			}
 		}

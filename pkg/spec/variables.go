@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"regexp"
@@ -19,7 +18,7 @@ import (
 // VariableFile reads a file of variable values (*.vars.hcl): an argument for each. Where the name ends in .json it is one object,
 // whose values are taken as they stand: its strings are no templates.
 func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
-	src = bytes.TrimPrefix(src, byteOrderMark)
+	src = plainSource(src)
 	if strings.HasSuffix(name, ".json") {
 		return jsonVariables(src, name)
 	}
@@ -28,7 +27,7 @@ func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
 	}
 	at := sources{} // no line of the file is shown: it may hold a secret
 	file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	diags := at.fromHCL(problems)
+	diags := at.fromHCL(untangled(problems))
 	if diags.HasErrors() {
 		return nil, diags
 	}
