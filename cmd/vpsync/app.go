@@ -41,7 +41,8 @@ type app struct {
 	hooks   hooks
 	signals <-chan os.Signal
 
-	typed *bufio.Reader // of in: one for the whole run, since it reads ahead
+	typed   *bufio.Reader // of in: one for the whole run, since it reads ahead
+	printed *outlet       // is out
 
 	dir      string
 	state    string
@@ -50,8 +51,8 @@ type app struct {
 	noColor  bool
 	logLevel string
 	log      *slog.Logger
-	// tokens are the names of the variables that the accounts' tokens came from, for messages.
-	tokens map[string]string
+	// settings are the names of the variables that the accounts' tokens and addresses come from, for messages.
+	settings map[string]accountSettings
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
@@ -70,7 +71,8 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
-	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}, runID: newID()}
+	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), settings: map[string]accountSettings{}, runID: newID(), printed: &outlet{to: s.out}}
+	a.out = a.printed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())
@@ -122,6 +124,13 @@ func (a *app) finish(err error) int {
 	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted
+	}
+	if d := a.unprinted(err); d != nil {
+		if !a.begun() {
+			code = exitFailed
+		}
+		_ = render.Diagnostics(a.errs, spec.Diagnostics{*d}, a.errOptions())
+		return code
 	}
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return code

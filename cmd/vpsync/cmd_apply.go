@@ -156,7 +156,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	case a.errTerminal:
 		mode = viewLive
 	}
-	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor)
+	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
 	defer view.Close()
 	a.lines, _ = view.(*jsonView)
 	w.waiting = func(class string, until time.Time) {

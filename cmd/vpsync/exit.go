@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -138,13 +140,13 @@ func (a *app) show(err error, code int) {
 		if !a.lines.ended {
 			a.lines.Result(&apply.Result{}, code)
 		}
-		return
-	}
-	if a.json {
+	} else if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
 			_, _ = a.out.Write(text)
-			return
 		}
+	}
+	if a.json && a.printed.failed.Load() == nil {
+		return
 	}
 	_ = render.Diagnostics(a.errs, diags, a.errOptions())
 }
@@ -174,7 +176,9 @@ func (a *app) describe(err error) spec.Diagnostic {
 	var (
 		locked   *state.LockedError
 		damaged  *state.DamagedError
+		unusable *state.UnusableError
 		endpoint *apply.EndpointError
+		account  *apply.AccountError
 		request  *providers.Error
 		imported *apply.ImportError
 		resolved *apply.ResolveError
@@ -201,25 +205,24 @@ func (a *app) describe(err error) spec.Diagnostic {
 		d.Summary = "The state is damaged"
 		d.Detail = sentenceOf(fmt.Sprintf("%s: %s", damaged.Path, damaged.Problem)) + " Nothing was sent."
 		d.Remedy = damaged.Remedy
+	case errors.As(err, &unusable):
+		d.Summary, d.Detail, d.Remedy = unusable.Summary, sentenceOf(unusable.Detail), unusable.Remedy
 	case errors.As(err, &endpoint):
-		d.Summary = "The state belongs to another endpoint"
+		d.Summary, d.Remedy = "The state belongs to another endpoint", a.otherEndpoint(endpoint)
+	case errors.As(err, &account):
+		d.Summary, d.Remedy = "The state and the configuration do not go together", unconfigured(account)
 	case errors.As(err, &imported):
 		d.Summary, d.Remedy = "Nothing was imported", imported.Remedy
 	case errors.As(err, &resolved):
 		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
 	case errors.As(err, &request):
-		d.Summary = "A request failed"
-		switch request.Status {
-		case 401, 403:
-			d.Summary = "The API does not accept the token"
-			d.Remedy = fmt.Sprintf("check that %s holds the token, and that the provider still knows it", orElse(a.tokens[request.Account], "the token's variable"))
-		case 402:
-			d.Summary = "The account has not enough credit"
-		case 429:
-			d.Summary = "The API's rate limit is used up"
-		}
+		d.Summary, d.Remedy = a.whyRefused(request)
 	case errors.Is(err, state.ErrLockLost):
 		d.Summary = "The lock was broken by somebody else"
+	case errors.Is(err, syscall.ENOSPC):
+		d.Summary = "The disk is full"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		d.Summary = "A file may not be used"
 	}
 	return d
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +42,17 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
 		"terminal":         cmdTerminal,
+		"schema":           cmdSchema,
 		"pick":             cmdPick,
 	}
+}
+
+// scriptCondition: [mounts] is true where a script may mount a small disk of its own, which goes with the process that mounted it.
+func scriptCondition(condition string) (bool, error) {
+	if condition != "mounts" {
+		return false, fmt.Errorf("unknown condition %s", condition)
+	}
+	return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
 }
 
 // expectExit runs a program and insists on its exit code. stdout and stderr match what it printed.
@@ -465,4 +475,18 @@ func answerQuestions(ts *testscript.TestScript, when, out string) {
 			ts.Fatalf("%s: vpsync %s ended with %d\n%s", when, strings.Join(answer, " "), code, ts.ReadFile("stderr"))
 		}
 	}
+}
+
+// cmdSchema makes a state one of another schema.
+func cmdSchema(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: schema FILE VERSION")
+	}
+	file := ts.MkAbs(args[0])
+	data, err := os.ReadFile(file)
+	ts.Check(err)
+	version, err := strconv.ParseUint(args[1], 10, 32)
+	ts.Check(err)
+	binary.BigEndian.PutUint32(data[60:], uint32(version)) // user_version in the header (sqlite.org/fileformat2.html)
+	ts.Check(os.WriteFile(file, data, 0o600))
 }

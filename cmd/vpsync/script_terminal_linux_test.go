@@ -18,7 +18,8 @@ import (
 
 // cmdTerminal runs vpsync with a terminal behind all of its streams, and keeps what appeared there in the file screen. A line
 // of the file that is typed is sent when a question stands at the end of what appeared, as a person would; one that begins with
-// * when the terminal has stopped to show what is typed, and without the *.
+// * when the terminal has stopped to show what is typed, and without the *. A line that begins
+// with ! is a command of vpsync's that somebody else runs while the question stands there.
 func cmdTerminal(ts *testscript.TestScript, _ bool, args []string) {
 	columns, typed := 80, [][]byte(nil)
 	for len(args) > 2 && strings.HasPrefix(args[0], "-") {
@@ -59,6 +60,10 @@ func cmdTerminal(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if asks(seen[answered:]) && len(typed) > 0 {
 			answered = len(seen)
+			for len(typed) > 1 && typed[0][0] == '!' {
+				ask(ts, strings.Fields(os.Expand(string(typed[0][1:]), ts.Getenv))...)
+				typed = typed[1:]
+			}
 			line, hidden := bytes.CutPrefix(typed[0], []byte("*"))
 			if hidden {
 				ts.Check(untilHidden(screen))
