@@ -175,6 +175,9 @@ func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error)
 	if len(diags) > 0 && !w.app.json {
 		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())
 	}
+	if w.stack.Bare() && made.Plan.Empty() && !w.app.json {
+		fmt.Fprint(w.app.errs, "This stack declares no resources yet.\nThose that it can declare:\n  vpsync providers show servosphere\n\n")
+	}
 	return made, nil
 }
 
