@@ -49,6 +49,7 @@ type app struct {
 	sandbox  bool
 	json     bool
 	noColor  bool
+	dumb     bool // the terminal can only show lines: nothing is redrawn
 	logLevel string
 	log      *slog.Logger
 	// settings are the names of the variables that the accounts' tokens and addresses come from, for messages.
@@ -177,7 +178,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	flags.StringVar(&a.state, "state", "", "the state's `file` (default .vpsync/state.db in the stack's folder)")
 	flags.BoolVar(&a.sandbox, "sandbox", false, "emulate every account: no token, no money; kept in .vpsync/sandbox")
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
-	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set)")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set, or TERM=dumb)")
 	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
 	_ = root.MarkPersistentFlagDirname("chdir")
 	_ = root.MarkPersistentFlagFilename("state", "db")
@@ -219,7 +220,8 @@ carries it out so that a crash loses nothing and buys nothing twice.
 
 // prepare reads the global options once they are parsed.
 func (a *app) prepare() error {
-	if a.env["NO_COLOR"] != "" {
+	a.dumb = a.env["TERM"] == "dumb"
+	if a.env["NO_COLOR"] != "" || a.dumb {
 		a.noColor = true
 	}
 	if a.logLevel == "" {

@@ -153,7 +153,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	switch {
 	case a.json:
 		mode = viewJSON
-	case a.errTerminal:
+	case a.errTerminal && !a.dumb:
 		mode = viewLive
 	}
 	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
