@@ -36,7 +36,7 @@ func embeddedDefinition(name string) (*providers.Definition, error) {
 		if near := spec.Nearest(name, embeddedNames()); near != "" {
 			detail += fmt.Sprintf(" Did you mean %q?", near)
 		}
-		return nil, &remedyError{summary: fmt.Sprintf("No provider %q", name), detail: detail}
+		return nil, &remedyError{summary: fmt.Sprintf("No provider %q", name), detail: detail, remedy: "vpsync providers list"}
 	}
 	def, diags := providers.Decode(src, name+".provider.hcl")
 	if diags.HasErrors() {
@@ -77,6 +77,9 @@ const (
 	sandboxPoll         = 300 * time.Millisecond
 )
 
+// accountSettings are the names of the variables of an account that is not emulated.
+type accountSettings struct{ token, url string }
+
 // client connects one account: to an emulated one, or to the provider with the token of its variable.
 func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) (*providers.Client, error) {
 	a := w.app
@@ -108,7 +111,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 	if block.TokenEnv != "" {
 		variable = block.TokenEnv
 	}
-	a.tokens[block.Account()] = variable
+	a.settings[block.Account()] = accountSettings{token: variable, url: def.URLEnv}
 	config.BaseURL = a.env[def.URLEnv]
 	if config.Token = a.env[variable]; config.Token == "" {
 		return nil, &remedyError{

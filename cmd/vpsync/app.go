@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -23,6 +24,9 @@ type streams struct {
 	out, errs                            io.Writer
 	inTerminal, outTerminal, errTerminal bool
 	outWidth, errWidth                   func() int
+	// secret reads a line that the terminal does not show; nil where there is no terminal. It gives back the terminal as it
+	// was when the context ends, too.
+	secret func(context.Context) (string, error)
 }
 
 // hooks are for tests alone; the zero value is what users run.
@@ -38,15 +42,19 @@ type app struct {
 	hooks   hooks
 	signals <-chan os.Signal
 
+	typed   *bufio.Reader // of in: one for the whole run, since it reads ahead
+	printed *outlet       // is out
+
 	dir      string
 	state    string
 	sandbox  bool
 	json     bool
 	noColor  bool
+	dumb     bool // the terminal can only show lines: nothing is redrawn
 	logLevel string
 	log      *slog.Logger
-	// tokens are the names of the variables that the accounts' tokens came from, for messages.
-	tokens map[string]string
+	// settings are the names of the variables that the accounts' tokens and addresses come from, for messages.
+	settings map[string]accountSettings
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
@@ -65,7 +73,8 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
-	a := &app{streams: s, env: env, hooks: h, signals: signals, sending: make(chan struct{}), tokens: map[string]string{}, runID: newID()}
+	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), settings: map[string]accountSettings{}, runID: newID(), printed: &outlet{to: s.out}}
+	a.out = a.printed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())
@@ -118,6 +127,13 @@ func (a *app) finish(err error) int {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted
 	}
+	if d := a.unprinted(err); d != nil {
+		if !a.begun() {
+			code = exitFailed
+		}
+		_ = render.Diagnostics(a.errs, spec.Diagnostics{*d}, a.errOptions())
+		return code
+	}
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return code
 	}
@@ -163,7 +179,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	flags.StringVar(&a.state, "state", "", "the state's `file` (default .vpsync/state.db in the stack's folder)")
 	flags.BoolVar(&a.sandbox, "sandbox", false, "emulate every account: no token, no money; kept in .vpsync/sandbox")
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
-	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set)")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR set, or TERM=dumb)")
 	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
 	_ = root.MarkPersistentFlagDirname("chdir")
 	_ = root.MarkPersistentFlagFilename("state", "db")
@@ -205,7 +221,8 @@ carries it out so that a crash loses nothing and buys nothing twice.
 
 // prepare reads the global options once they are parsed.
 func (a *app) prepare() error {
-	if a.env["NO_COLOR"] != "" {
+	a.dumb = a.env["TERM"] == "dumb"
+	if a.env["NO_COLOR"] != "" || a.dumb {
 		a.noColor = true
 	}
 	if a.logLevel == "" {
@@ -270,24 +287,49 @@ func (a *app) confirm(ctx context.Context, question string) error {
 		e := &remedyError{summary: "There is no terminal to ask on",
 			detail: "Nothing was changed. With --auto-approve it goes on without a question."}
 		if a.ran != nil {
-			e.remedy = a.ran.CommandPath() + " --auto-approve"
+			words := []string{a.ran.CommandPath()}
+			for _, word := range a.ran.Flags().Args() {
+				words = append(words, plan.ShellWord(word))
+			}
+			e.remedy = strings.Join(append(words, "--auto-approve"), " ")
 		}
 		return e
 	}
 	fmt.Fprintf(a.errs, "\n%s\nOnly \"yes\" goes on: ", question)
-	answer := make(chan string, 1)
+	answer, err := a.readLine(ctx, false)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		fmt.Fprintln(a.errs) // an answer of Ctrl-D leaves the line open
+		return &remedyError{summary: "Not confirmed", detail: "Nothing was changed."}
+	}
+	return nil
+}
+
+// readLine is what is typed next. A hidden line is not shown while it is typed. Nothing but the end of the input is io.EOF.
+func (a *app) readLine(ctx context.Context, hidden bool) (string, error) {
+	if hidden && a.secret != nil {
+		line, err := a.secret(ctx)
+		fmt.Fprintln(a.errs) // the terminal did not show the end of the line either
+		return line, err
+	}
+	type answer struct {
+		line string
+		err  error
+	}
+	answered := make(chan answer, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.in).ReadString('\n')
-		answer <- strings.TrimSpace(line)
+		line, err := a.typed.ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		answered <- answer{strings.TrimRight(line, "\r\n"), err}
 	}()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
-	case text := <-answer:
-		if text != "yes" {
-			fmt.Fprintln(a.errs) // an answer of Ctrl-D leaves the line open
-			return &remedyError{summary: "Not confirmed", detail: "Nothing was changed."}
-		}
-		return nil
+		return "", ctx.Err()
+	case got := <-answered:
+		return got.line, got.err
 	}
 }

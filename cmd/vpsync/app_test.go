@@ -163,6 +163,28 @@ func TestInterruptedBeforeAnything(t *testing.T) {
 	require.Empty(t, listed.stdout.String())
 }
 
+// TestInterruptedWhileAsked: an interrupt while a secret is typed ends the run, and the terminal's own reader is told.
+func TestInterruptedWhileAsked(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"main.hcl": "variable \"token\" { sensitive = true }\n" + oneNetwork})
+	s := testStreams()
+	s.inTerminal, s.errTerminal = true, true
+	signals := make(chan os.Signal, 1)
+	told := false
+	s.secret = func(ctx context.Context) (string, error) {
+		signals <- os.Interrupt
+		<-ctx.Done()
+		told = true
+		return "", ctx.Err()
+	}
+	code := run(context.Background(), []string{"-C", dir, "apply", "--sandbox"}, map[string]string{"HOME": dir}, s.streams, signals, hooks{})
+	require.Equal(t, exitInterrupted, code, s.String())
+	require.True(t, told)
+	require.Contains(t, s.stderr.String(), "var.token")
+	require.Contains(t, s.stderr.String(), "Nothing was changed")
+	require.NoFileExists(t, filepath.Join(dir, ".vpsync", "sandbox", "state.db"))
+}
+
 // silent is a terminal at which nobody types.
 type silent struct {
 	asked chan<- struct{}

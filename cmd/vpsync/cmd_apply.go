@@ -153,15 +153,16 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	switch {
 	case a.json:
 		mode = viewJSON
-	case a.errTerminal:
+	case a.errTerminal && !a.dumb:
 		mode = viewLive
 	}
-	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor)
+	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
 	defer view.Close()
 	a.lines, _ = view.(*jsonView)
 	w.waiting = func(class string, until time.Time) {
 		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: class + " rate limit"})
 	}
+	w.request.Distinct = !options.Destroy // what is twice can go all the same
 	planner := w.planner(options, apply.RefreshAuto)
 	runner := w.runner(planner, command, o.parallelism, grace, view.Event)
 

@@ -86,7 +86,9 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 
-Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.
+Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name, --var-file and --var in
+their order. Outside a file a value is plain text where the variable is a string or has no type, and HCL otherwise:
+--var 'sizes=[1, 2]'. What then has neither value nor default is asked for, where there is a terminal.
 
 A file whose name ends in .json holds JSON: blocks are objects below their types and labels, and strings are templates, but
 not in files of variables.`,
@@ -125,6 +127,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	w.request.Distinct = true
 	made, err := w.make(ctx, options, mode)
 	if err != nil {
 		return err
@@ -171,6 +174,9 @@ func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error)
 	w.app.complete(made.Plan)
 	if len(diags) > 0 && !w.app.json {
 		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())
+	}
+	if w.stack.Bare() && made.Plan.Empty() && !w.app.json {
+		fmt.Fprint(w.app.errs, "This stack declares no resources yet.\nThose that it can declare:\n  vpsync providers show servosphere\n\n")
 	}
 	return made, nil
 }

@@ -76,7 +76,10 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(newResourceDocument(found[0]))
+		return a.printJSON(struct {
+			FormatVersion string `json:"format_version"`
+			resourceDocument
+		}{formatVersion, newResourceDocument(found[0])})
 	}
 	for _, r := range found {
 		writeResource(a.out, r, a.outOptions())

@@ -91,7 +91,7 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 				return err
 			}
 		}
-		view = newRunView("Task", mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor)
+		view = newRunView("Task", mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
 		defer view.Close()
 		a.lines, _ = view.(*jsonView)
 		close(a.sending)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -13,17 +14,24 @@ func (a *app) validateCommand() *cobra.Command {
 		Use: "validate", Short: "Check the HCL: all problems at once",
 		Long:    "Checks the configuration without a token, a request or a state. Exits with 0 or 1.",
 		Example: "  vpsync validate\n  vpsync validate --json",
-		RunE:    func(*cobra.Command, []string) error { return a.validate(vars) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.validate(c.Context(), vars) },
 	}
 	vars.register(c)
 	return c
 }
 
-func (a *app) validate(vars variableFlags) error {
+func (a *app) validate(ctx context.Context, vars variableFlags) error {
 	stack, request, _, diags := a.loadStack(vars)
 	resources := 0
+	if !diags.HasErrors() {
+		var err error
+		if request.Variables, err = a.askVariables(ctx, stack, vars, request.Variables); err != nil {
+			return err
+		}
+	}
 	if stack != nil {
 		request.Unasked = true // it speaks to nobody
+		request.Distinct = true
 		response := stack.Evaluate(request)
 		resources = len(response.Resources)
 		diags = append(diags, response.Diagnostics...)

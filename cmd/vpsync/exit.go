@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -130,41 +132,39 @@ func exitCodeOf(err error) int {
 func (a *app) show(err error, code int) {
 	var diags spec.Diagnostics
 	if !errors.As(err, &diags) {
-		diags = spec.Diagnostics{a.describe(err)}
+		diags = spec.Diagnostics{a.placed(a.describe(err))}
 	}
 	a.completeDiagnostics(diags)
-	a.showPlaces(diags)
 	if a.lines != nil {
 		a.lines.Diagnostics(diags)
 		if !a.lines.ended {
 			a.lines.Result(&apply.Result{}, code)
 		}
-		return
-	}
-	if a.json {
+	} else if a.json {
 		if text, err := render.DiagnosticsJSON(diags, a.meta()); err == nil {
 			_, _ = a.out.Write(text)
-			return
 		}
+	}
+	if a.json && a.printed.failed.Load() == nil {
+		return
 	}
 	_ = render.Diagnostics(a.errs, diags, a.errOptions())
 }
 
-// showPlaces adds the source line to messages of this package, which know a place and not what stands there.
-func (a *app) showPlaces(diags spec.Diagnostics) {
-	for i, d := range diags {
-		if d.Range == nil || d.Snippet != "" || d.Range.Start.Line < 1 {
-			continue
-		}
-		src, err := spec.ReadFile(a.dir, d.Range.File)
-		if err != nil {
-			continue // of a definition, or gone since
-		}
-		lines := strings.Split(string(src), "\n")
-		if d.Range.Start.Line <= len(lines) {
-			diags[i].Snippet = strings.TrimSuffix(lines[d.Range.Start.Line-1], "\r")
-		}
+// placed adds the source line to a message of this package, which knows a place and not what stands there. Those of pkg/spec are
+// left alone: where they show no line, it holds a secret, or may.
+func (a *app) placed(d spec.Diagnostic) spec.Diagnostic {
+	if d.Range == nil || d.Range.Start.Line < 1 {
+		return d
 	}
+	src, err := spec.ReadFile(a.dir, d.Range.File)
+	if err != nil {
+		return d // gone since
+	}
+	if lines := strings.Split(string(src), "\n"); d.Range.Start.Line <= len(lines) {
+		d.Snippet = strings.TrimSuffix(lines[d.Range.Start.Line-1], "\r")
+	}
+	return d
 }
 
 // describe gives an error a summary and a remedy where its kind is known.
@@ -176,8 +176,10 @@ func (a *app) describe(err error) spec.Diagnostic {
 	var (
 		locked   *state.LockedError
 		damaged  *state.DamagedError
+		unusable *state.UnusableError
 		endpoint *apply.EndpointError
 		asked    *apply.AskError
+		account  *apply.AccountError
 		request  *providers.Error
 		imported *apply.ImportError
 		task     *apply.TaskError
@@ -205,8 +207,12 @@ func (a *app) describe(err error) spec.Diagnostic {
 		d.Summary = "The state is damaged"
 		d.Detail = sentenceOf(fmt.Sprintf("%s: %s", damaged.Path, damaged.Problem)) + " Nothing was sent."
 		d.Remedy = damaged.Remedy
+	case errors.As(err, &unusable):
+		d.Summary, d.Detail, d.Remedy = unusable.Summary, sentenceOf(unusable.Detail), unusable.Remedy
 	case errors.As(err, &endpoint):
-		d.Summary = "The state belongs to another endpoint"
+		d.Summary, d.Remedy = "The state belongs to another endpoint", a.otherEndpoint(endpoint)
+	case errors.As(err, &account):
+		d.Summary, d.Remedy = "The state and the configuration do not go together", unconfigured(account)
 	case errors.As(err, &imported):
 		d.Summary, d.Remedy = "Nothing was imported", imported.Remedy
 	case errors.As(err, &task):
@@ -214,21 +220,16 @@ func (a *app) describe(err error) spec.Diagnostic {
 	case errors.As(err, &resolved):
 		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
 	case errors.As(err, &request):
-		d.Summary = "A request failed"
+		d.Summary, d.Remedy = a.whyRefused(request)
 		if errors.As(err, &asked) {
-			d.Summary, d.Detail, d.Range, d.Address = "Data could not be read", sentenceOf(asked.Err.Error()), &asked.Range, asked.Address.String()
-		}
-		switch request.Status {
-		case 401, 403:
-			d.Summary = "The API does not accept the token"
-			d.Remedy = fmt.Sprintf("check that %s holds the token, and that the provider still knows it", orElse(a.tokens[request.Account], "the token's variable"))
-		case 402:
-			d.Summary = "The account has not enough credit"
-		case 429:
-			d.Summary = "The API's rate limit is used up"
+			d.Detail, d.Range, d.Address = sentenceOf(asked.Err.Error()), &asked.Range, asked.Address.String()
 		}
 	case errors.Is(err, state.ErrLockLost):
 		d.Summary = "The lock was broken by somebody else"
+	case errors.Is(err, syscall.ENOSPC):
+		d.Summary = "The disk is full"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		d.Summary = "A file may not be used"
 	}
 	return d
 }

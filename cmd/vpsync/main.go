@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -71,5 +72,30 @@ func standardStreams() streams {
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		outWidth:    width(os.Stdout), errWidth: width(os.Stderr),
+		secret: readSecret,
+	}
+}
+
+// readSecret reads a line from the terminal without showing it.
+func readSecret(ctx context.Context) (string, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(fd)
+		answered <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done(): // the read goes on, but the process ends
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	case got := <-answered:
+		return string(got.line), got.err
 	}
 }

@@ -56,6 +56,7 @@ func TestScript(t *testing.T) {
 		Dir:                filepath.Join(root, "testdata", "script"),
 		Cmds:               scriptCommands(),
 		RequireUniqueNames: true,
+		Condition:          scriptCondition,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUICKSTART", filepath.Join(root, "examples", "quickstart"))
 			e.Setenv("HOME", e.WorkDir)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,8 +41,18 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
+		"terminal":         cmdTerminal,
+		"schema":           cmdSchema,
 		"pick":             cmdPick,
 	}
+}
+
+// scriptCondition: [mounts] is true where a script may mount a small disk of its own, which goes with the process that mounted it.
+func scriptCondition(condition string) (bool, error) {
+	if condition != "mounts" {
+		return false, fmt.Errorf("unknown condition %s", condition)
+	}
+	return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
 }
 
 // expectExit runs a program and insists on its exit code. stdout and stderr match what it printed.
@@ -113,12 +124,16 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(file, []byte(strings.ReplaceAll(before, args[0], args[1])), 0o644))
 }
 
-// cmdCarriageReturns copies a file with the line ends of Windows.
+// cmdCarriageReturns copies a file with the line ends of Windows, and its byte order mark where -bom says so.
 func cmdCarriageReturns(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: carriage-returns FROM TO")
+	mark := ""
+	if len(args) > 0 && args[0] == "-bom" {
+		mark, args = "\ufeff", args[1:]
 	}
-	text := strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	if len(args) != 2 {
+		ts.Fatalf("usage: carriage-returns [-bom] FROM TO")
+	}
+	text := mark + strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 
@@ -460,4 +475,18 @@ func answerQuestions(ts *testscript.TestScript, when, out string) {
 			ts.Fatalf("%s: vpsync %s ended with %d\n%s", when, strings.Join(answer, " "), code, ts.ReadFile("stderr"))
 		}
 	}
+}
+
+// cmdSchema makes a state one of another schema.
+func cmdSchema(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: schema FILE VERSION")
+	}
+	file := ts.MkAbs(args[0])
+	data, err := os.ReadFile(file)
+	ts.Check(err)
+	version, err := strconv.ParseUint(args[1], 10, 32)
+	ts.Check(err)
+	binary.BigEndian.PutUint32(data[60:], uint32(version)) // user_version in the header (sqlite.org/fileformat2.html)
+	ts.Check(os.WriteFile(file, data, 0o600))
 }

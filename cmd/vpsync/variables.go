@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,19 +12,23 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
-// variableFlags are --var and --var-file as given.
+// variableFlags are --var, --var-file and --input as given.
 type variableFlags struct {
 	values []string
 	files  []string
+	input  bool
 	last   []spec.VariableValue // of a saved plan: they win over all others
 }
 
 func (v *variableFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&v.values, "var", nil, "set a variable: `name=value` (HCL, or plain text for a string)")
 	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`: HCL, or JSON where its name ends in .json")
+	c.Flags().BoolVar(&v.input, "input", true, "ask on the terminal for variables that have no value")
 	_ = c.MarkFlagFilename("var-file", "hcl", "json")
 }
 
@@ -33,7 +39,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 	var diags spec.Diagnostics
 	file := func(name string, src []byte, err error) {
 		if err != nil {
-			diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Variables cannot be read", Detail: fmt.Sprintf("%s: %s", name, sentenceOf(withoutPath(err)))})
+			diags = append(diags, a.unreadVariables(name, err))
 			return
 		}
 		values, problems := spec.VariableFile(src, name)
@@ -66,18 +72,105 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 	}
 	for _, path := range flags.files {
 		src, err := readAnywhere(path)
-		file(path, src, err)
+		file(shownPath(path, filepath.Separator), src, err)
 	}
-	for _, given := range flags.values {
+	for i, given := range flags.values {
 		name, value, ok := strings.Cut(given, "=")
-		if !ok {
-			// Not repeated: it may be a secret whose name was forgotten.
-			diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "--var without a name", Detail: "A --var has no = in it.", Remedy: "--var name=value"})
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			diags = append(diags, a.namelessVariable(i, given, ok))
 			continue
 		}
-		out = append(out, spec.VariableValue{Name: strings.TrimSpace(name), Source: value, Origin: fmt.Sprintf("--var %s", name)})
+		out = append(out, spec.VariableValue{Name: name, Source: value, Origin: "--var " + name})
 	}
 	return append(out, flags.last...), diags
+}
+
+// namelessVariable is about a --var that is no name=value. It is not repeated unless it is the name of a variable: it may be
+// a secret whose name was forgotten.
+func (a *app) namelessVariable(i int, given string, assigns bool) spec.Diagnostic {
+	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "--var without a name",
+		Detail: fmt.Sprintf("The %s --var has nothing before its =.", ordinal(i+1)), Remedy: "--var name=value"}
+	switch name := strings.TrimSpace(given); {
+	case assigns:
+	case a.stack != nil && a.stack.Declares(name):
+		d.Summary, d.Detail, d.Remedy = "--var without a value", fmt.Sprintf("--var %s has no = in it.", name), fmt.Sprintf("--var %s=...", name)
+	default:
+		d.Detail = fmt.Sprintf("The %s --var has no = in it.", ordinal(i+1))
+	}
+	return d
+}
+
+func ordinal(n int) string {
+	switch n {
+	case 1:
+		return "first"
+	case 2:
+		return "second"
+	case 3:
+		return "third"
+	}
+	return fmt.Sprintf("%dth", n)
+}
+
+// unreadVariables is about a file of variables that cannot be read.
+func (a *app) unreadVariables(name string, err error) spec.Diagnostic {
+	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "Variables cannot be read", Detail: fmt.Sprintf("%s: %s", name, sentenceOf(withoutPath(err)))}
+	switch inStack := filepath.Join(a.dir, name); {
+	case name == "":
+		d.Detail, d.Remedy = "A --var-file names no file.", "--var-file prod.vars.hcl"
+	case !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(name):
+	case isFile(inStack):
+		d.Detail = fmt.Sprintf("There is no file %s in the current folder; the stack's folder has one. Paths on the command line start from the current folder.", name)
+		d.Remedy = "--var-file " + plan.ShellWord(filepath.ToSlash(inStack))
+	default:
+		d.Detail = fmt.Sprintf("There is no file %s. Paths on the command line start from the current folder.", name)
+	}
+	return d
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// shownPath is a path as messages show it: with forward slashes on every system, since a shell of either takes them.
+func shownPath(path string, separator rune) string {
+	return strings.ReplaceAll(path, string(separator), "/")
+}
+
+// askVariables asks for the values of variables that have none, each once, where there is somebody to ask. An empty answer
+// gives none, which evaluation then says.
+func (a *app) askVariables(ctx context.Context, stack *spec.Stack, flags variableFlags, values []spec.VariableValue) ([]spec.VariableValue, error) {
+	if !flags.input || a.json || !a.inTerminal || !a.errTerminal {
+		return values, nil
+	}
+	style := render.Style{Color: a.errTerminal && !a.noColor}
+	for i, v := range stack.Unset(values) {
+		if i > 0 {
+			fmt.Fprintln(a.errs)
+		}
+		note := ""
+		if v.Sensitive {
+			note = "; what you type is not shown"
+		}
+		fmt.Fprintf(a.errs, "%s has no value.\n", style.Bold("var."+render.Escape(v.Name)))
+		if v.Description != "" {
+			fmt.Fprintf(a.errs, "  %s\n", render.Escape(v.Description))
+		}
+		fmt.Fprintf(a.errs, "  (%s%s)\n%s = ", v.Type, note, render.Escape(v.Name))
+		answer, err := a.readLine(ctx, v.Sensitive)
+		if errors.Is(err, io.EOF) {
+			fmt.Fprintln(a.errs)
+			break
+		}
+		if err != nil {
+			return values, err
+		}
+		if strings.TrimSpace(answer) != "" {
+			values = append(values, spec.VariableValue{Name: v.Name, Source: answer, Origin: "What you typed"})
+		}
+	}
+	return values, nil
 }
 
 // readAnywhere reads a file that the operator named, which may be a pipe.

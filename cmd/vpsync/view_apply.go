@@ -5,6 +5,7 @@ import (
 
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // applyView shows a run while it happens and its result when it is over. Calls come one at a time.
@@ -26,18 +27,13 @@ const (
 	viewJSON                  // a JSON object a line: programs
 )
 
-// newApplyView is newRunView for the command apply.
-func newApplyView(mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
-	return newRunView("Apply", mode, out, errs, width, color)
-}
-
 // newRunView returns the view for a mode; verb begins the last line ("Destroy complete: …"). Results go to out, progress to errs (with viewJSON all goes to out). width
-// is asked again for each frame, since terminals are resized; nil is 80 columns.
-func newRunView(verb string, mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
+// is asked again for each frame, since terminals are resized; nil is 80 columns. explain makes a message of a failure.
+func newRunView(verb string, mode viewMode, out, errs io.Writer, width func() int, color bool, explain func(apply.Failure) spec.Diagnostic) applyView {
 	if width == nil {
 		width = func() int { return 80 }
 	}
-	results := resultText{verb: verb, out: out, errs: errs, width: width, color: color}
+	results := resultText{verb: verb, out: out, errs: errs, width: width, color: color, explain: explain}
 	switch mode {
 	case viewJSON:
 		return newJSONView(out)

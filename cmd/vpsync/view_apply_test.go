@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,7 +160,7 @@ func result() *apply.Result {
 func TestResultText(t *testing.T) {
 	var out, errs bytes.Buffer
 	newApplyView(viewPlain, &out, &errs, fixed(120), false).Result(result(), 5)
-	require.Contains(t, errs.String(), "Error: server.web[\"a\"] failed\n")
+	require.Contains(t, errs.String(), "Error: server.web[\"a\"] failed: the account has not enough credit\n")
 	require.Contains(t, errs.String(), `INSUFFICIENT_CREDIT: pay\x1b[2J first`)
 	require.Contains(t, errs.String(), "Not begun, held back by the above: firewall_rule.http.\n")
 	require.Equal(t, `
@@ -321,4 +322,9 @@ Drift: 1 changed, 1 gone, 1 unmanaged.
 	require.Len(t, d.Gone, 1)
 	require.Equal(t, "srv_1", d.Gone[0].ID)
 	require.Len(t, d.Unmanaged, 1)
+}
+
+// newApplyView is newRunView for the command apply.
+func newApplyView(mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
+	return newRunView("Apply", mode, out, errs, width, color, (&app{}).failure)
 }

@@ -19,6 +19,7 @@ type resultText struct {
 	out, errs io.Writer
 	width     func() int
 	color     bool
+	explain   func(apply.Failure) spec.Diagnostic
 }
 
 func (t resultText) write(r *apply.Result, exit int) {
@@ -60,14 +61,7 @@ func (t resultText) headline(r *apply.Result, exit int) string {
 
 func (t resultText) failures(r *apply.Result, o render.Options) {
 	for _, f := range r.Failures {
-		d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "A change failed"}
-		if f.Address != (spec.Address{}) {
-			d.Summary = f.Address.String() + " failed"
-		}
-		if f.Err != nil {
-			d.Detail = sentenceOf(withoutAddress(f.Err, f.Address))
-		}
-		all := spec.Diagnostics{d}
+		all := spec.Diagnostics{t.explain(f)}
 		if e, ok := errors.AsType[*apply.EvaluationError](f.Err); ok && len(e.Diagnostics) > 0 {
 			all = e.Diagnostics // they have places
 		}

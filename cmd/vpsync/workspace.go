@@ -50,7 +50,7 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 		if err != nil {
 			d := a.describe(err)
 			d.Range = &block.Range
-			diags = append(diags, d)
+			diags = append(diags, a.placed(d))
 			continue
 		}
 		definitions[block.Account()] = def
@@ -81,6 +81,9 @@ func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *
 			diags.Sort()
 		}
 		return w, diags
+	}
+	if w.request.Variables, err = a.askVariables(ctx, w.stack, vars, w.request.Variables); err != nil {
+		return w, err
 	}
 	if command != "" {
 		if err := w.openForWriting(ctx, command); err != nil {

@@ -17,7 +17,7 @@ type EndpointError struct {
 
 func (e *EndpointError) Error() string {
 	return fmt.Sprintf("the state of account %s was made against %s, but the account is now at %s: "+
-		"its objects cannot be there; use the endpoint of the state, or another state", e.Account, e.Recorded, e.AtHand)
+		"its objects cannot be there", e.Account, e.Recorded, e.AtHand)
 }
 
 // AccountError: the state or the configuration names an account that has no client, or a kind that its provider lacks.
@@ -28,8 +28,7 @@ type AccountError struct {
 
 func (e *AccountError) Error() string {
 	if e.Kind == "" {
-		return fmt.Sprintf("resources are recorded in account %s, which the stack does not configure any more: "+
-			"put its provider block back, or let the resources go with `vpsync state rm`", e.Account)
+		return fmt.Sprintf("resources are recorded in account %s, which the stack does not configure any more", e.Account)
 	}
 	return fmt.Sprintf("the provider of account %s knows no kind %q", e.Account, e.Kind)
 }

@@ -25,6 +25,7 @@ func Compute(in Input) *Plan {
 	p.selects()
 	p.unmatched()
 	p.askAboutEmptyAccounts()
+	p.askAboutOtherStack()
 	p.brake()
 	p.plan.Definitions = map[string]string{}
 	for _, c := range p.plan.Changes {

@@ -247,6 +247,7 @@ const (
 	AskNeedsHand    QuestionKind = "needs_hand"
 	AskTwin         QuestionKind = "unmanaged_twin"
 	AskEmpty        QuestionKind = "account_looks_empty"
+	AskOtherStack   QuestionKind = "other_stack"
 	AskBrakeDestroy QuestionKind = "brake_destroy"
 	AskBrakeCreate  QuestionKind = "brake_create"
 	AskBrakeDrift   QuestionKind = "brake_drift_replacement"

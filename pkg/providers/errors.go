@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,6 +106,9 @@ func classify(next handler, def *Definition, account string) handler {
 				if !wire.sent {
 					outcome = NotSent
 				}
+			}
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = fmt.Errorf("the connection was closed before an answer came (%w)", err)
 			}
 			e := r.failure(outcome, account, nil, redactedError{text: r.scrub(err.Error()), err: err})
 			e.final = final

@@ -14,14 +14,16 @@ import (
 
 // variable is one variable block.
 type variable struct {
-	name      string
-	typ       cty.Type
-	defaults  *typeexpr.Defaults
-	value     hcl.Expression // default, or nil
-	sensitive bool
-	nullable  bool
-	rules     []rule
-	rng       Range
+	name        string
+	description string
+	typ         cty.Type
+	mistyped    bool // its type makes no sense, so no value can fit
+	defaults    *typeexpr.Defaults
+	value       hcl.Expression // default, or nil
+	sensitive   bool
+	nullable    bool
+	rules       []rule
+	rng         Range
 }
 
 // local is one entry of a locals block.
@@ -245,16 +247,15 @@ func (s *Stack) variableBlock(b *hclsyntax.Block) Diagnostics {
 	diags = append(diags, s.only(b, within(Blocks(), b.Type))...)
 	if a := b.Body.Attributes["type"]; a != nil {
 		typ, defaults, problems := typeexpr.TypeConstraintWithDefaults(a.Expr)
-		diags = append(diags, s.sources.fromHCL(problems)...)
-		v.typ, v.defaults = typ, defaults
+		diags = append(diags, s.typeProblems(problems, a.Expr)...)
+		v.typ, v.defaults, v.mistyped = typ, defaults, problems.HasErrors()
 	}
 	if a := b.Body.Attributes["default"]; a != nil {
 		v.value = a.Expr
 	}
 	diags = append(diags, s.constant(b.Body.Attributes["sensitive"], &v.sensitive)...)
 	diags = append(diags, s.constant(b.Body.Attributes["nullable"], &v.nullable)...)
-	var description string
-	diags = append(diags, s.constant(b.Body.Attributes["description"], &description)...)
+	diags = append(diags, s.constant(b.Body.Attributes["description"], &v.description)...)
 	if other := s.variables[v.name]; other != nil {
 		return append(diags, s.problem(b.DefRange(), "Variable declared twice", fmt.Sprintf("var.%s is declared at %s already.", v.name, other.rng), ""))
 	}

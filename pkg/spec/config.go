@@ -16,6 +16,9 @@ type Request struct {
 	Objects map[Address]Values
 	// Unasked: no data block is answered, and that is no mistake of a block whose instances depend on one.
 	Unasked bool
+	// Distinct refuses resources of equal identity, unless both exist. Whoever is about to make them wants that; an import of two
+	// objects that look alike does not.
+	Distinct bool
 }
 
 // VariableValue is one value given to a variable from outside the stack.

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -94,12 +95,13 @@ func (x *Session) context(refs []reference, each map[string]cty.Value) (*hcl.Eva
 				continue
 			}
 			if key, ok := x.keyOf(r, each); ok && !r.whole {
-				k, object, problems := x.keyedObject(block, key, r)
-				diags = append(diags, problems...)
+				k, object, exists := x.keyedObject(block, key, r)
 				if partial[block] == nil {
 					partial[block] = map[string]cty.Value{}
 				}
-				partial[block][k] = object
+				if exists {
+					partial[block][k] = object
+				}
 				continue
 			}
 			put(r.root, r.name, x.collection(block))
@@ -185,6 +187,10 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 	var out Diagnostics
 	for i, d := range x.stack.sources.fromHCL(problems) {
 		p := problems[i]
+		if better, ok := x.missingAt(p); ok {
+			out = append(out, better)
+			continue
+		}
 		if p.Subject == nil {
 			d.Range = rangeOf(whole.Range())
 			d = x.stack.sources.at(d)
@@ -208,7 +214,9 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 		case worksWithSecrets(failed, scope) || failed != hcl.Expression(whole) && worksWithSecrets(whole, ctx):
 			d.Detail = "This expression works with a secret, so what exactly is wrong with it is not shown."
 		}
-		if m := quotedName.FindStringSubmatch(d.Detail); m != nil && d.Summary == "Unsupported attribute" {
+		if detail := x.stack.sources.noAttribute(p); detail != "" {
+			d.Detail = detail
+		} else if m := quotedName.FindStringSubmatch(d.Detail); m != nil && d.Summary == "Unsupported attribute" {
 			var candidates []string
 			for _, r := range x.refs(whole) {
 				if kind := x.kinds[r.root+"."+r.name]; kind != nil {
@@ -224,6 +232,48 @@ func (x *Session) tell(problems hcl.Diagnostics, whole hclsyntax.Expression, ctx
 		out = append(out, d)
 	}
 	return out
+}
+
+// noAttribute says of a reference to an attribute that an object does not have what the object is called, and what it has. It is empty
+// for all other problems.
+func (s sources) noAttribute(x *hcl.Diagnostic) string {
+	e, ok := x.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || x.Subject == nil || x.EvalContext == nil {
+		return ""
+	}
+	for i, step := range e.Traversal {
+		attr, ok := step.(hcl.TraverseAttr)
+		if !ok || i == 0 || attr.SrcRange != *x.Subject {
+			continue
+		}
+		v, problems := e.Traversal[:i].TraverseAbs(x.EvalContext)
+		if problems.HasErrors() || IsSensitive(v) || !v.Type().IsObjectType() || v.Type().HasAttribute(attr.Name) {
+			return ""
+		}
+		has := names(v.Type().AttributeTypes())
+		hint := didYouMean(attr.Name, has)
+		if hint == "" && len(has) > 0 && len(has) <= maxListed {
+			hint = fmt.Sprintf(" It has %s.", strings.Join(has, ", "))
+		}
+		return fmt.Sprintf("%s has no attribute %q.%s", e.Traversal[:i].SourceRange().SliceBytes(s[x.Subject.Filename]), attr.Name, hint)
+	}
+	return ""
+}
+
+// maxListed is how many names a message lists.
+const maxListed = 20
+
+// missingAt is what there is to say of an index that names no instance.
+func (x *Session) missingAt(p *hcl.Diagnostic) (Diagnostic, bool) {
+	if p.Summary == "Invalid index" && p.Subject != nil {
+		for at, d := range x.missing {
+			// The brackets are a part of the reference, or follow it where an expression stands in them.
+			if start := p.Subject.Start.Byte; at.Filename == p.Subject.Filename && at.Start.Byte <= start && start <= at.End.Byte {
+				return d, true
+			}
+		}
+	}
+	return Diagnostic{}, false
 }
 
 // worksWithSecrets: something that the expression names is or holds a secret, or it makes one itself.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -174,10 +175,43 @@ func (s sources) fromHCL(all hcl.Diagnostics) Diagnostics {
 		if x.Subject != nil {
 			d.Range = rangeOf(*x.Subject)
 		}
+		if m := setAlready.FindStringSubmatch(x.Detail); m != nil {
+			d.Summary, d.Detail = "Argument given twice", fmt.Sprintf("%q has a value at %s line %s already.", m[1], m[2], m[3])
+		}
+		if detail := unclosed[x.Summary]; detail != "" {
+			d.Summary, d.Detail = "Text is not closed", detail
+		}
+		if m := noEscape.FindStringSubmatch(x.Detail); m != nil {
+			d.Detail = fmt.Sprintf(`\%s is no escape sequence, as \n and \" are. A backslash itself is written \\; the parts of a path are set apart by / on every system.`, m[1])
+		}
 		out = append(out, s.at(d))
 	}
 	return out
 }
+
+// noEscape is what the parser says of a backslash that it cannot make sense of.
+var noEscape = regexp.MustCompile(`^The symbol "(.)" is not a valid escape sequence selector`)
+
+// untangled leaves of the parser's complaints about texts without an end only the first: from there on it takes what follows for text,
+// and text for what follows.
+func untangled(all hcl.Diagnostics) hcl.Diagnostics {
+	open := false
+	return slices.DeleteFunc(slices.Clone(all), func(x *hcl.Diagnostic) bool {
+		again := open && unclosed[x.Summary] != ""
+		open = open || unclosed[x.Summary] != ""
+		return again
+	})
+}
+
+// unclosed are the parser's summaries of a text that has no end, and what is to be said of it.
+var unclosed = map[string]string{
+	"Invalid multi-line string":                `A text in quotes ends on the line on which it begins. One over several lines stands between <<-EOT and EOT.`,
+	"Unterminated template string":             `The text has no closing quote.`,
+	"Unclosed template interpolation sequence": `A ${ in a text has no } that ends it. A ${ that is meant as text is written $${.`,
+}
+
+// setAlready is what the parser says of an argument that stands twice in a body.
+var setAlready = regexp.MustCompile(`^The argument "([^"]+)" was already set at (.*):(\d+),`)
 
 // didYouMean is a sentence that names the nearest of the candidates, or nothing.
 func didYouMean(word string, candidates []string) string {

@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
@@ -139,50 +141,76 @@ func (x *Session) unknownExpansion(r *resource, diags Diagnostics, d Diagnostic)
 	return nilExpansion(diags, d)
 }
 
-// keyedObject is one instance's object, under the key by which the expression will ask for it.
-func (x *Session) keyedObject(r *resource, key cty.Value, ref reference) (string, cty.Value, Diagnostics) {
-	s := x.stack
+// keyedObject is one instance's object, under the key by which the expression will ask for it. Where there is none, it leaves
+// behind what is to be said if the expression really asks: a condition or try() may keep it from doing so.
+func (x *Session) keyedObject(r *resource, key cty.Value, ref reference) (name string, object cty.Value, exists bool) {
+	delete(x.missing, ref.rng)
 	e, problems := x.expand(r)
 	text, err := convert.Convert(key, cty.String)
 	if err != nil || problems.HasErrors() || e.lost {
-		name := "" // the reason is told where the block stands
 		if err == nil {
 			name = text.AsString()
 		}
-		return name, lost, nil
+		return name, lost, true // the reason is told where the block stands
 	}
-	var diags Diagnostics
-	name := text.AsString()
+	name = text.AsString()
 	var k Key
 	switch e.form {
-	case single:
-		return name, lost, append(diags, s.problem(ref.rng, "Not repeated", fmt.Sprintf("%s has neither count nor for_each, so it has no instance to pick.", r), r.String()))
 	case counted:
 		var i int
 		if n, err := convert.Convert(key, cty.Number); err != nil || gocty.FromCtyValue(n, &i) != nil {
-			return name, lost, append(diags, s.problem(ref.rng, "Not an index", fmt.Sprintf("The instances of %s are numbered from 0.", r), ""))
+			x.missing[ref.rng] = x.stack.problem(ref.rng, "Not an index", fmt.Sprintf("The instances of %s are numbered from 0.", r), "")
+			return name, lost, false
 		}
 		k = IntKey(i)
 	case keyed:
 		k = StringKey(name)
 	}
-	if !e.has[k] {
-		var detail string
-		if e.form == keyed {
-			keys := make([]string, 0, len(e.keys))
-			for _, other := range e.keys {
-				keys = append(keys, other.s)
-			}
-			detail = fmt.Sprintf("%s has no instance %s.%s", r, k.text(), didYouMean(k.s, keys))
-		} else {
-			detail = fmt.Sprintf("%s has %d instances, numbered from 0; %s is not among them.", r, len(e.keys), k.text())
-		}
-		return name, lost, append(diags, s.problem(ref.rng, "No such instance", detail, ""))
+	if e.form == single || !e.has[k] {
+		x.missing[ref.rng] = x.noInstance(r, e, k, ref.rng)
+		return name, lost, false
 	}
 	if i, _ := x.instance(r, k); i != nil {
-		return name, i.object, diags
+		return name, i.object, true
 	}
-	return name, lost, diags
+	return name, lost, true
+}
+
+// noInstance says that a block has no instance of a key, and why.
+func (x *Session) noInstance(r *resource, e *expansion, k Key, place hcl.Range) Diagnostic {
+	s := x.stack
+	if e.form == single {
+		return s.problem(place, "Not repeated", fmt.Sprintf("%s has neither count nor for_each, so it has no instance to pick.", r), r.String())
+	}
+	asked := cmp.Or(k.text(), "this")
+	d := s.problem(place, "No such instance", "", "")
+	switch {
+	case len(e.keys) == 0:
+		by, argument, from := "count is 0", "count", r.count
+		if e.form == keyed {
+			by, argument, from = "for_each is empty", "for_each", r.forEach
+		}
+		at := rangeOf(from.Range())
+		d.Detail = fmt.Sprintf("%s has no instances: its %s (%s). What may have none is asked for with a condition, or through a list that may be empty.", r, by, at)
+		d.Remedy = fmt.Sprintf("one(%s[*].id)    # null without instances", r)
+		if argument == "for_each" {
+			d.Remedy = fmt.Sprintf("one(values(%s)[*].id)    # null without instances", r)
+		}
+		ctx, _ := x.context(x.refs(from), nil)
+		d.Values = involved(from, ctx)
+	case e.form == keyed:
+		keys := make([]string, 0, len(e.keys))
+		for _, other := range e.keys {
+			keys = append(keys, other.s)
+		}
+		d.Detail = fmt.Sprintf("%s has no instance %s.%s", r, asked, didYouMean(k.s, keys))
+	default:
+		d.Detail = fmt.Sprintf("%s has %d instances, numbered from 0; %s is not among them.", r, len(e.keys), asked)
+		if len(e.keys) == 1 {
+			d.Detail = fmt.Sprintf("%s has one instance, [0]; %s is not it.", r, asked)
+		}
+	}
+	return d
 }
 
 // collection is everything that a block's plain name means: its object, a list of them, or a map. Its problems are told

@@ -24,7 +24,7 @@ func FormatSource(src []byte, file string) ([]byte, Diagnostics) {
 		return nil, refused
 	}
 	if _, problems := hclsyntax.ParseConfig(text, file, hcl.InitialPos); problems.HasErrors() {
-		return nil, sources{file: text}.fromHCL(problems)
+		return nil, sources{file: text}.fromHCL(untangled(problems))
 	}
 	out := text
 	for range rounds {

@@ -90,6 +90,8 @@ func readFile(dir, name string) ([]byte, error) {
 	defer root.Close()
 	data, err := readLimited(root, name, MaxFileBytes+1)
 	switch {
+	case err != nil && strings.Contains(name, `\`):
+		return nil, fmt.Errorf("%s cannot be read (%s); the parts of a path are set apart by / on every system: %s", name, reason(err), strings.ReplaceAll(name, `\`, "/"))
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read (%s); files lie in the stack's own folder", name, reason(err))
 	case len(data) > MaxFileBytes:

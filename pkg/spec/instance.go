@@ -120,9 +120,10 @@ func (x *Session) attributeValue(kind *Kind, a *Attribute, v cty.Value, at hcl.R
 	if why := boundNumbers([]cty.Value{v}); why != nil { // before it is written down, in a string or a message
 		return cty.NilVal, Diagnostics{s.problem(at, "Number out of all bounds", fmt.Sprintf("%q of a %s: %s.", a.Name, kind.Name, why), "")}
 	}
+	given := v
 	v, err := convert.Convert(v, a.Type)
 	if err != nil {
-		return cty.NilVal, Diagnostics{s.problem(at, "Wrong type", fmt.Sprintf("%q of a %s is a %s: %s.", a.Name, kind.Name, a.Type.FriendlyName(), err), fmt.Sprintf("%s = %s", a.Name, example(a)))}
+		return cty.NilVal, Diagnostics{s.problem(at, "Wrong type", unfit(fmt.Sprintf("%q of a %s", a.Name, kind.Name), given, a.Type), fmt.Sprintf("%s = %s", a.Name, example(a)))}
 	}
 	bare, _ := v.Unmark()
 	if bare.IsKnown() && bare.IsNull() {

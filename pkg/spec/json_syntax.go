@@ -25,7 +25,7 @@ func (s *Stack) parse(src []byte, name string) (*hclsyntax.Body, Diagnostics) {
 		return nil, refused
 	}
 	file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	diags := s.sources.fromHCL(problems)
+	diags := s.sources.fromHCL(untangled(problems))
 	if file == nil {
 		return nil, diags
 	}

@@ -275,7 +275,7 @@ func TestVariableFileInJSON(t *testing.T) {
 	require.Empty(t, diags)
 	got := map[string]string{}
 	for _, g := range values {
-		v, problem := parseVariable(&variable{name: g.Name, typ: cty.DynamicPseudoType}, g)
+		v, _, problem := parseVariable(&variable{name: g.Name, typ: cty.DynamicPseudoType}, g)
 		require.Nil(t, problem)
 		got[g.Name] = show(v)
 	}

@@ -1,10 +1,14 @@
 package spec
 
 import (
+	"encoding/json"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 // jsonVariables reads a file of variable values in JSON. What it gives is written as HCL, which is what a request holds.
@@ -27,6 +31,26 @@ func jsonVariables(src []byte, name string) ([]VariableValue, Diagnostics) {
 		return nil, f.problems
 	}
 	return out, nil
+}
+
+// inJSON: the value stands in a file of JSON.
+func (g VariableValue) inJSON() bool { return g.File && strings.HasSuffix(g.Origin, ".json") }
+
+// jsonOf is a constant of HCL in JSON. What is none, such as ..., stays.
+func jsonOf(source string) string {
+	expr, problems := hclsyntax.ParseExpression([]byte(source), "", hcl.InitialPos)
+	if problems.HasErrors() {
+		return source
+	}
+	v, problems := expr.Value(nil)
+	if problems.HasErrors() {
+		return source
+	}
+	text, err := json.Marshal(ctyjson.SimpleJSONValue{Value: v})
+	if err != nil {
+		return source
+	}
+	return string(text)
 }
 
 // write writes a value as HCL. Keys are quoted: { for ... begins something else.

@@ -240,7 +240,7 @@ func (x *Session) triggers(r *resource, each map[string]cty.Value) ([]Trigger, D
 		}
 		k, ok := x.keyIn(block, key)
 		if !ok {
-			diags = append(diags, x.stack.problem(e.Range(), "No such instance", noSuchInstance(block, expanded), ""))
+			diags = append(diags, x.noInstance(block, expanded, k, e.Range()))
 			continue
 		}
 		add(k)

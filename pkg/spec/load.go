@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -55,6 +56,9 @@ func (b ProviderBlock) Account() string {
 	return b.Name + "." + b.Alias
 }
 
+// Bare: the stack declares no resource.
+func (s *Stack) Bare() bool { return len(s.order) == 0 }
+
 // Sources are the SHA-256 hashes of the files that the stack was read from, in hex, by name.
 func (s *Stack) Sources() map[string]string {
 	out := make(map[string]string, len(s.sources))
@@ -93,7 +97,7 @@ func Load(dir string) (*Stack, Diagnostics) {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "File cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
 			continue
 		}
-		src = bytes.TrimPrefix(src, byteOrderMark)
+		src = plainSource(src)
 		if total += len(src); total > maxStackBytes {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The files of %s hold more than %d bytes.", dir, maxStackBytes)})
 			break
@@ -119,6 +123,10 @@ func stackFiles(dir string) ([]string, Diagnostics) {
 			d.Summary = "Folder does not exist"
 			d.Detail = fmt.Sprintf("There is no folder %s.", dir)
 			d.Remedy = "vpsync init -C " + dir
+		} else if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			d.Summary = "Not a folder"
+			d.Detail = fmt.Sprintf("%s is a file. A stack is a folder, with all the files in it.", dir)
+			d.Remedy = "-C " + filepath.Dir(dir)
 		}
 		return nil, Diagnostics{d}
 	}
@@ -179,4 +187,13 @@ func reason(err error) string {
 		return path.Err.Error()
 	}
 	return err.Error()
+}
+
+// plainSource is a source as every system would have written it: without a byte order mark, its lines ended by line feeds alone. So
+// a text over several lines has the same value everywhere. One that is too large stays as it is, for [Guard] to refuse.
+func plainSource(src []byte) []byte {
+	if len(src) > MaxFileBytes {
+		return src
+	}
+	return bytes.ReplaceAll(bytes.TrimPrefix(src, byteOrderMark), []byte("\r\n"), []byte("\n"))
 }

@@ -146,17 +146,12 @@ func (x *Session) checkDependsOn(t hcl.Traversal) Diagnostics {
 			return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources, not their attributes.", fmt.Sprintf("depends_on = [%s]", block))}
 		}
 		if e, diags := x.expand(block); !diags.HasErrors() {
-			if _, ok := x.keyIn(block, ix.Key); !ok {
-				return Diagnostics{x.stack.problem(r.rng, "No such instance", noSuchInstance(block, e), "")}
+			if k, ok := x.keyIn(block, ix.Key); !ok {
+				d := x.noInstance(block, e, k, r.rng)
+				d.Remedy = fmt.Sprintf("depends_on = [%s]    # all that there are", block)
+				return Diagnostics{d}
 			}
 		}
 	}
 	return nil
-}
-
-func noSuchInstance(block *resource, e *expansion) string {
-	if e.form == single {
-		return fmt.Sprintf("%s has neither count nor for_each, so it has no instance to pick.", block)
-	}
-	return fmt.Sprintf("%s has %d instances; this is none of them.", block, len(e.keys))
 }

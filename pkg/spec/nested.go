@@ -254,10 +254,10 @@ func (x *Session) misfits(kind *Kind, name string, n *nested) Diagnostics {
 	if a == nil {
 		return Diagnostics{x.stack.problem(at, "Unknown block", fmt.Sprintf("A %s has no attribute %q that a block could stand for.%s", kind.Name, name, didYouMean(name, settable(kind))), "")}
 	}
-	return x.stack.misfits(n, a.Type, fmt.Sprintf("%q of a %s", name, kind.Name), example(a))
+	return x.stack.blockMisfits(n, a.Type, fmt.Sprintf("%q of a %s", name, kind.Name), example(a))
 }
 
-func (s *Stack) misfits(n *nested, t cty.Type, what, example string) Diagnostics {
+func (s *Stack) blockMisfits(n *nested, t cty.Type, what, example string) Diagnostics {
 	one := objectIn(t)
 	if one == cty.NilType {
 		switch {
@@ -286,7 +286,7 @@ func (s *Stack) misfits(n *nested, t cty.Type, what, example string) Diagnostics
 					fmt.Sprintf("A %s block holds no %s block.%s", n.name, name, didYouMean(name, has)), ""))
 				continue
 			}
-			diags = append(diags, s.misfits(inner, one.AttributeType(name), fmt.Sprintf("%q of a %s block", name, n.name), "...")...)
+			diags = append(diags, s.blockMisfits(inner, one.AttributeType(name), fmt.Sprintf("%q of a %s block", name, n.name), "...")...)
 		}
 		for _, name := range has {
 			if b.body.Attributes[name] == nil && b.inner[name] == nil {
@@ -333,7 +333,7 @@ func (s *Stack) unfold(n *nested, t cty.Type, v cty.Value) (cty.Value, Diagnosti
 			} else if b != nil && boundNumbers([]cty.Value{fields[name]}) == nil {
 				if _, err := convert.Convert(fields[name], want); err != nil {
 					diags = append(diags, s.problem(b.body.Attributes[name].Expr.Range(), "Wrong type",
-						fmt.Sprintf("%q of a %s block is a %s: %s.", name, n.name, want.FriendlyName(), err), ""))
+						unfit(fmt.Sprintf("%q of a %s block", name, n.name), fields[name], want), ""))
 				}
 			}
 		}

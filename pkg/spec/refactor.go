@@ -219,7 +219,9 @@ func (x *Session) importOf(b *importBlock, each map[string]cty.Value) (*Import, 
 	if key != cty.NilVal {
 		k, ok := x.keyIn(block, key)
 		if !ok {
-			return nil, Diagnostics{x.stack.problem(b.to.Range(), "No such instance", noSuchInstance(block, e), "")}
+			d := x.noInstance(block, e, k, b.to.Range())
+			d.Remedy = "" // that of a reference says how to do without the instance
+			return nil, Diagnostics{d}
 		}
 		a.Key = k
 	} else if e.form != single {

@@ -71,7 +71,7 @@ func known(t *testing.T, data []byte) map[Address]Values {
 		require.NoError(t, err)
 		given, diags := VariableFile([]byte("v = "+source), "known")
 		require.Empty(t, diags)
-		v, problem := parseVariable(&variable{name: "v", typ: cty.DynamicPseudoType}, given[0])
+		v, _, problem := parseVariable(&variable{name: "v", typ: cty.DynamicPseudoType}, given[0])
 		require.Nil(t, problem)
 		out[address] = v.AsValueMap()
 	}

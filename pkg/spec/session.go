@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -21,6 +22,7 @@ type Session struct {
 	stack     *Stack
 	unasked   bool // what data blocks answer is not known, and no mistake
 	outline   bool // what has no value yet is unknown, and no mistake
+	distinct  bool // resources of equal identity are one
 	graph     *graph
 	cyclic    map[string]bool // blocks that cannot be worked out, since they need themselves
 	problems  Diagnostics     // of declaring, found once
@@ -33,6 +35,7 @@ type Session struct {
 	variables map[string]cty.Value
 	objects   map[Address]Values
 
+	missing    map[hcl.Range]Diagnostic // of references to instances that are not there, for when they are asked for
 	references map[hclsyntax.Expression][]reference
 	known      map[string]int // of each block, how often an object of it came to be known
 	tick       int            // how often any did
@@ -66,13 +69,13 @@ func (s *Stack) Session(r Request) *Session { return s.session(r, false) }
 
 func (s *Stack) session(r Request, outline bool) *Session {
 	x := &Session{
-		stack: s, outline: outline, graph: s.graph(), schemas: r.Schemas, unasked: r.Unasked,
+		stack: s, outline: outline, distinct: r.Distinct, unasked: r.Unasked, graph: s.graph(), schemas: r.Schemas,
 		accounts: map[string]string{}, kinds: map[string]*Kind{}, types: map[*Kind]cty.Type{},
 		functions: functions(s.Dir),
 		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, stamps: map[string]int{},
 		locals: map[string]stamped[cty.Value]{}, expansions: map[string]stamped[*expansion]{},
 		instances: make(map[Address]stamped[*instance], len(r.Objects)), whole: map[string]stamped[cty.Value]{},
-		references: map[hclsyntax.Expression][]reference{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickBelow: map[string]int{},
+		references: map[hclsyntax.Expression][]reference{}, missing: map[hcl.Range]Diagnostic{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickBelow: map[string]int{},
 	}
 	for a, v := range r.Objects {
 		x.objects[a] = v
@@ -126,6 +129,9 @@ func (x *Session) all() *Response {
 				out.Resources = append(out.Resources, i.resource)
 			}
 		}
+	}
+	if x.distinct {
+		out.Diagnostics = append(out.Diagnostics, x.indistinct(out.Resources)...)
 	}
 	for _, l := range sortedByName(s.locals) {
 		_, diags := x.local(l)

@@ -1,11 +1,15 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -14,6 +18,7 @@ import (
 // VariableFile reads a file of variable values (*.vars.hcl): an argument for each. Where the name ends in .json it is one object,
 // whose values are taken as they stand: its strings are no templates.
 func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
+	src = plainSource(src)
 	if strings.HasSuffix(name, ".json") {
 		return jsonVariables(src, name)
 	}
@@ -22,7 +27,7 @@ func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
 	}
 	at := sources{} // no line of the file is shown: it may hold a secret
 	file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	diags := at.fromHCL(problems)
+	diags := at.fromHCL(untangled(problems))
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -50,8 +55,12 @@ func (s *Stack) variableValues(given []VariableValue, outline bool) (map[string]
 			continue
 		}
 		d := Diagnostic{Severity: SeverityError, Summary: "Unknown variable", Range: g.Range,
-			Detail: fmt.Sprintf("%s gives a value to %q, which the stack does not declare.%s", g.Origin, g.Name, didYouMean(g.Name, names(s.variables))),
-			Remedy: fmt.Sprintf("variable %q {}", g.Name)}
+			Detail: fmt.Sprintf("%s gives a value to %q, which the stack does not declare.%s", g.Origin, g.Name, didYouMean(g.Name, names(s.variables)))}
+		if near := Nearest(g.Name, names(s.variables)); near != "" {
+			d.Remedy = VariableValue{Name: near, Origin: strings.Replace(g.Origin, g.Name, near, 1), File: g.File}.assigning("...")
+		} else if hclsyntax.ValidIdentifier(g.Name) {
+			d.Remedy = fmt.Sprintf("variable %q {}", g.Name)
+		}
 		switch {
 		case g.File:
 			d.Severity = SeverityWarning // a file may serve several stacks
@@ -62,6 +71,10 @@ func (s *Stack) variableValues(given []VariableValue, outline bool) (map[string]
 	}
 	values := make(map[string]cty.Value, len(s.variables))
 	for _, v := range sortedByName(s.variables) {
+		if v.mistyped { // told where it is declared
+			values[v.name] = lost
+			continue
+		}
 		value, problems := s.variableValue(v, last)
 		if _, ok := last[v.name]; outline && !ok && v.value == nil {
 			value, problems = cty.UnknownVal(v.typ), nil
@@ -78,61 +91,100 @@ func (s *Stack) variableValues(given []VariableValue, outline bool) (map[string]
 func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.Value, Diagnostics) {
 	g, ok := last[v.name]
 	var value cty.Value
-	var at *Range
+	var from hclsyntax.Expression // or nil, where the value is plain text
 	switch {
 	case ok:
 		var d *Diagnostic
-		if value, d = parseVariable(v, g); d != nil {
+		if value, from, d = parseVariable(v, g); d != nil {
 			return lost, Diagnostics{s.sources.at(*d)}
 		}
-		at = g.Range
 	case v.value != nil:
+		from, _ = v.value.(hclsyntax.Expression)
 		var problems hcl.Diagnostics
-		value, problems = v.value.Value(nil)
-		if problems.HasErrors() {
-			return lost, s.sources.fromHCL(problems)
+		if value, problems = v.value.Value(nil); problems.HasErrors() {
+			return lost, s.notConstant(problems, v)
 		}
-		at = rangeOf(v.value.Range())
+		g = VariableValue{Name: v.name, File: true, Range: rangeOf(v.value.Range())}
 	default:
 		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Variable without a value",
 			Detail: fmt.Sprintf("var.%s has no default, and nothing gave it a value.", v.name), Range: &v.rng,
 			Remedy: fmt.Sprintf("--var %s=...    # or VPSYNC_VAR_%s=..., or a line in vpsync.vars.hcl", v.name, v.name)})}
 	}
-	if v.defaults != nil && !value.IsNull() {
-		value = v.defaults.Apply(value)
-	}
 	if value.IsNull() && !v.nullable && ok && v.value != nil {
 		delete(last, v.name) // null means nothing given: the default
 		return s.variableValue(v, last)
 	}
-	converted, err := convert.Convert(value, v.typ)
+	filled := value
+	if v.defaults != nil && !value.IsNull() {
+		filled = v.defaults.Apply(value)
+	}
+	converted, err := convert.Convert(filled, v.typ)
 	if err != nil {
-		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Wrong type",
-			Detail: fmt.Sprintf("var.%s is a %s, and %s.", v.name, v.typ.FriendlyName(), v.mismatch(value, err)), Range: at})}
+		return lost, s.misfits(v, g, value, from, err)
 	}
 	if converted.IsNull() && !v.nullable {
-		return lost, Diagnostics{s.sources.at(Diagnostic{Severity: SeverityError, Summary: "Variable is null", Detail: fmt.Sprintf("var.%s is declared with nullable = false.", v.name), Range: at})}
+		remedy := "give another value, or remove nullable = false"
+		return lost, Diagnostics{s.shown(v, Diagnostic{Severity: SeverityError, Summary: "Variable is null",
+			Detail: fmt.Sprintf("var.%s is declared with nullable = false.", v.name), Range: g.Range, Remedy: remedy})}
 	}
-	return converted, nil
+	return converted, s.unused(v, g, value, from)
 }
 
-// parseVariable reads a value as HCL. From the command line or the environment, what is given to a variable of type
-// string, or of none, is plain text unless it looks like HCL, so that nobody has to quote twice and 007 stays 007.
+// shown adds the source line to a diagnostic about a variable's value, unless the value is a secret.
+func (s *Stack) shown(v *variable, d Diagnostic) Diagnostic {
+	if v.sensitive {
+		return d
+	}
+	return s.sources.at(d)
+}
+
+// notConstant says that a default refers to something.
+func (s *Stack) notConstant(problems hcl.Diagnostics, v *variable) Diagnostics {
+	diags := s.sources.fromHCL(problems)
+	for i := range diags {
+		if refersTo(problems[i]) {
+			diags[i].Summary = "Default is not a constant"
+			diags[i].Detail = fmt.Sprintf("The default of var.%s names something else or calls a function. It is known before anything is worked out, so it cannot.", v.name)
+			diags[i].Remedy = fmt.Sprintf("locals {\n  %s = coalesce(var.%s, ...)\n}", v.name, v.name)
+		}
+		if v.sensitive {
+			diags[i].Snippet = ""
+		}
+	}
+	return diags
+}
+
+// refersTo: the expression language wanted something that is no constant.
+func refersTo(d *hcl.Diagnostic) bool {
+	return d.Summary == "Variables not allowed" || d.Summary == "Function calls not allowed"
+}
+
+// parseVariable reads a value as HCL. From the command line, the environment or a terminal, what is given to a variable of
+// type string, or of none, is plain text unless it looks like HCL, so that nobody has to quote twice and 007 stays 007.
 // The text itself is in no message: it may be a secret.
-func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
+func parseVariable(v *variable, g VariableValue) (cty.Value, hclsyntax.Expression, *Diagnostic) {
+	unread := Diagnostic{Severity: SeverityError, Summary: "Value cannot be read", Range: g.Range}
+	if !utf8.ValidString(g.Source) {
+		unread.Detail = fmt.Sprintf("%s gives var.%s bytes that are not UTF-8 text.", g.Origin, v.name)
+		return cty.NilVal, nil, &unread
+	}
 	if !g.File && isPlain(v.typ, strings.TrimSpace(g.Source)) {
-		return cty.StringVal(g.Source), nil
+		return cty.StringVal(g.Source), nil, nil
 	}
 	if refused := Guard([]byte(g.Source), g.Origin); len(refused) > 0 {
 		d := refused[0]
 		d.Range, d.Snippet = g.Range, ""
-		return cty.NilVal, &d
+		return cty.NilVal, nil, &d
 	}
-	expr, problems := hclsyntax.ParseExpression([]byte(g.Source), g.Origin, hcl.InitialPos)
+	start := hcl.InitialPos
+	if g.Range != nil {
+		start = hcl.Pos(g.Range.Start)
+	}
+	expr, problems := hclsyntax.ParseExpression([]byte(g.Source), g.Origin, start)
 	if !problems.HasErrors() {
 		var value cty.Value
 		if value, problems = expr.Value(nil); !problems.HasErrors() {
-			return value, nil
+			return value, expr, nil
 		}
 	}
 	if !g.File && v.typ.IsPrimitiveType() && plainWord.MatchString(strings.TrimSpace(g.Source)) {
@@ -140,29 +192,47 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, *Diagnostic) {
 		if v.sensitive {
 			shown = "what was given"
 		}
-		return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Wrong type", Range: g.Range,
-			Detail: fmt.Sprintf("%s: var.%s is a %s, and %s is none.", g.Origin, v.name, v.typ.FriendlyName(), shown)}
+		return cty.NilVal, nil, &Diagnostic{Severity: SeverityError, Summary: "Wrong type", Range: g.Range,
+			Detail: fmt.Sprintf("%s: var.%s is %s, and %s is none.", g.Origin, v.name, aType(v.typ), shown)}
 	}
-	return cty.NilVal, &Diagnostic{Severity: SeverityError, Summary: "Value cannot be read", Range: g.Range,
-		Detail: fmt.Sprintf("%s gives var.%s a value that is no constant HCL expression (%s).", g.Origin, v.name, problems[0].Summary),
-		Remedy: `'["a", "b"]' is a list, '{ a = 1 }' a map, '"text"' a string`}
+	why := strings.ToLower(problems[0].Summary[:1]) + problems[0].Summary[1:]
+	switch {
+	case problems[0].Summary == "Variables not allowed" && !g.File:
+		why = "texts in it stand in quotes"
+	case refersTo(problems[0]):
+		why = "it may name nothing else, and call no function"
+	}
+	if g.File && problems[0].Subject != nil {
+		unread.Range = rangeOf(*problems[0].Subject)
+	}
+	unread.Detail = fmt.Sprintf("%s: var.%s is %s, so its value is read as an HCL constant, and this is none: %s.", g.Origin, v.name, aType(v.typ), why)
+	unread.Remedy = g.assigning(sample(v.typ))
+	return cty.NilVal, nil, &unread
+}
+
+// assigning is how a value is given where this one was.
+func (g VariableValue) assigning(value string) string {
+	quoted := value
+	if strings.ContainsAny(value, "\"{[ ") {
+		quoted = "'" + value + "'"
+	}
+	switch {
+	case g.inJSON():
+		return fmt.Sprintf("%q: %s", g.Name, jsonOf(value))
+	case g.File:
+		return fmt.Sprintf("%s = %s", g.Name, value)
+	case strings.HasPrefix(g.Origin, "VPSYNC_VAR_"):
+		return fmt.Sprintf("export VPSYNC_VAR_%s=%s", g.Name, quoted)
+	case strings.HasPrefix(g.Origin, "--var") && quoted != value:
+		return fmt.Sprintf("--var '%s=%s'", g.Name, value)
+	case strings.HasPrefix(g.Origin, "--var"):
+		return fmt.Sprintf("--var %s=%s", g.Name, value)
+	}
+	return value
 }
 
 // plainWord is what nobody meant as an expression.
 var plainWord = regexp.MustCompile(`^[\pL\pN_.-]*$`)
-
-// mismatch says why a value does not fit, without the value where it is secret.
-func (v *variable) mismatch(value cty.Value, err error) string {
-	switch given := value.Type(); {
-	case !given.IsPrimitiveType() && v.typ.IsPrimitiveType(), given.IsPrimitiveType() && !v.typ.IsPrimitiveType():
-		return "a " + given.FriendlyName() + " was given"
-	case given.IsPrimitiveType() && !v.sensitive && !value.IsNull():
-		return display(value) + " is none"
-	case given.IsPrimitiveType():
-		return "what was given is none"
-	}
-	return "what was given does not fit: " + err.Error()
-}
 
 func isPlain(t cty.Type, source string) bool {
 	quoted := len(source) >= 2 && source[0] == '"' && source[len(source)-1] == '"'
@@ -175,16 +245,42 @@ func isPlain(t cty.Type, source string) bool {
 	return false
 }
 
-// Secret: the stack declares the variable as sensitive.
+// Secret: the stack declares the variable as sensitive, or does not know it, so that its value may be one.
 func (s *Stack) Secret(variable string) bool {
 	v := s.variables[variable]
-	return v != nil && v.sensitive
+	return v == nil || v.sensitive
+}
+
+// Declares says whether the stack has a variable of that name.
+func (s *Stack) Declares(variable string) bool { return s.variables[variable] != nil }
+
+// UnsetVariable is a variable that needs a value and has none.
+type UnsetVariable struct {
+	Name        string
+	Description string // or empty
+	Type        string // as HCL writes it: "list(string)"
+	Sensitive   bool
+}
+
+// Unset are the variables without a default to which nothing gives a value, in the order of the source.
+func (s *Stack) Unset(given []VariableValue) []UnsetVariable {
+	var open []*variable
+	for _, v := range s.variables {
+		if v.value == nil && !v.mistyped && !slices.ContainsFunc(given, func(g VariableValue) bool { return g.Name == v.name }) {
+			open = append(open, v)
+		}
+	}
+	slices.SortFunc(open, func(a, b *variable) int {
+		return cmp.Or(strings.Compare(a.rng.File, b.rng.File), a.rng.Start.Byte-b.rng.Start.Byte)
+	})
+	var out []UnsetVariable
+	for _, v := range open {
+		out = append(out, UnsetVariable{Name: v.name, Description: v.description, Type: typeexpr.TypeString(v.typ), Sensitive: v.sensitive})
+	}
+	return out
 }
 
 // VariableValues are the values that the stack's variables have with what was given. Those that are secret are marked.
 func (s *Stack) VariableValues(given []VariableValue) (map[string]cty.Value, Diagnostics) {
 	return s.variableValues(given, false)
 }
-
-// Declares: the stack has the variable.
-func (s *Stack) Declares(variable string) bool { return s.variables[variable] != nil }

@@ -63,6 +63,20 @@ type DamagedError struct {
 	Remedy  string
 }
 
+// UnusableError: nothing is wrong with what the state says, but it cannot be used: its disk is full, it may not be written, a newer
+// vpsync wrote it. Nothing in it was changed.
+type UnusableError struct {
+	Path    string
+	Summary string // terse, without a final stop
+	Detail  string // a sentence without a final stop
+	Remedy  string
+	Err     error // what the system said, or nil
+}
+
+func (e *UnusableError) Error() string { return e.Detail }
+
+func (e *UnusableError) Unwrap() error { return e.Err }
+
 // Write is one write of a transaction. The types below are all there are.
 type Write interface{ write() }
 

@@ -29,7 +29,7 @@ func refuseNetwork(dir string) error {
 		return nil // whoever opens the file says why it cannot be
 	}
 	if name, is := network[uint32(stat.Type)]; is {
-		return errors.New(dir + " is on a network file system (" + name + "), where two runs could write at once; put it on a local disk with --state")
+		return errors.New(dir + " is on a network file system (" + name + "), where two runs could write at once")
 	}
 	return nil
 }

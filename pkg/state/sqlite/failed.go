@@ -3,7 +3,9 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"syscall"
 
 	"github.com/vpsync/vpsync/pkg/state"
 	"modernc.org/sqlite" // and the driver
@@ -15,17 +17,19 @@ const (
 	codeError    = 1 // of statements: no such table, no such column
 	codeBusy     = 5
 	codeReadOnly = 8
+	codeIO       = 10
 	codeCorrupt  = 11
 	codeFull     = 13
 	codeCantOpen = 14
 	codeSchema   = 17
 	codeNotADB   = 26
+
+	codeNoSharedMemory = codeIO | 19<<8 // SQLITE_IOERR_SHMSIZE: no room for the file that readers and writers share
 )
 
 // failed says what could not be done, why, and that nothing was changed by it. What SQLite cannot make sense of is damage:
 // the statements here are right for the schema that was recognised.
 func (s *Store) failed(doing string, err error) error {
-	why := ""
 	var damaged *state.DamagedError
 	if errors.As(err, &damaged) || errors.Is(err, state.ErrLockLost) {
 		return err
@@ -35,15 +39,39 @@ func (s *Store) failed(doing string, err error) error {
 		switch coded.Code() & 0xff {
 		case codeError, codeCorrupt, codeSchema, codeNotADB:
 			return s.damaged(fmt.Sprintf("SQLite says: %s", err))
-		case codeFull:
-			why = "the disk is full: "
-		case codeBusy:
-			why = "another process has been writing to it for too long: "
-		case codeReadOnly, codeCantOpen:
-			why = fmt.Sprintf("the file, and its folder %s, must be writable, since the write-ahead log lies there too: ", filepath.Dir(s.path))
 		}
 	}
-	return fmt.Errorf("the state %s could not %s, and nothing in it was changed: %s%w", s.path, doing, why, err)
+	return s.unusable(doing, err)
+}
+
+// unusable says what could not be done with a state that is sound, and what would let it be done.
+func (s *Store) unusable(doing string, err error) error {
+	out := &state.UnusableError{Path: s.path, Err: err, Summary: "The state cannot be used", Detail: fmt.Sprintf("the state %s could not %s, and nothing in it was changed: %s", s.path, doing, err)}
+	explain := func(summary, why, remedy string) {
+		out.Summary, out.Remedy = summary, remedy
+		out.Detail = fmt.Sprintf("the state %s could not %s, and nothing in it was changed: %s (%s)", s.path, doing, why, err)
+	}
+	code := 0
+	if coded := (*sqlite.Error)(nil); errors.As(err, &coded) {
+		code = coded.Code()
+	}
+	dir := filepath.Dir(s.path)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), code&0xff == codeFull, code == codeNoSharedMemory:
+		explain("The disk is full", "the disk is full", "make room on the disk of "+dir+", and run the command again")
+	case code&0xff == codeBusy:
+		explain("The state is busy", "another process has been writing to it for too long", "run the command again")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), code&0xff == codeReadOnly, code&0xff == codeCantOpen:
+		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable, since the write-ahead log and the lock lie there too", dir),
+			"ls -ld "+dir+" "+s.path)
+	}
+	return out
+}
+
+// misplaced is about a file system that cannot keep a state safely.
+func (s *Store) misplaced(why string) error {
+	return &state.UnusableError{Path: s.path, Summary: "The state cannot be kept here", Detail: fmt.Sprintf("the state %s is not safe where it is: %s", s.path, why),
+		Remedy: "put it on a local disk: --state FILE"}
 }
 
 // damaged is an error about the file, with what can be done.

@@ -107,7 +107,7 @@ func (s *Store) takeFile(ctx context.Context) (*lockFile, error) {
 		}
 		l, err := openLocked(path)
 		if err != nil {
-			return nil, fmt.Errorf("the lock %s cannot be taken: %w", path, err)
+			return nil, s.unusable("be locked", fmt.Errorf("%s: %w", filepath.Base(path), err))
 		}
 		if l == nil {
 			return nil, &state.LockedError{Owner: whoLocks(ctx, path)}

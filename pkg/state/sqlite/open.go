@@ -99,12 +99,12 @@ func (s *Store) open(ctx context.Context) error {
 		return nil
 	case !s.options.ReadOnly:
 		if err := refuseNetwork(filepath.Dir(s.path)); err != nil {
-			return fmt.Errorf("the state %s cannot be kept here: %w", s.path, err)
+			return s.misplaced(err.Error())
 		}
 	}
 	if !exists {
 		if err := s.create(ctx); err != nil {
-			return fmt.Errorf("the state %s cannot be made: %w", s.path, err)
+			return s.unusable("be made", err)
 		}
 	}
 	// The first look only reads, so that a file that is not ours stays as it is.
@@ -138,6 +138,8 @@ func (s *Store) inspect() (exists bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, err
+	case info.IsDir():
+		return false, &state.DamagedError{Path: s.path, Problem: "it is a folder, and not a regular file", Remedy: "--state " + filepath.Join(s.path, "state.db")}
 	case !info.Mode().IsRegular():
 		return false, s.damaged("it is not a regular file")
 	case info.Size() < 512: // of the smallest page
@@ -175,9 +177,11 @@ func (s *Store) recognise(ctx context.Context) (version int, err error) {
 	case version < 1:
 		return 0, s.damaged("its schema is missing")
 	case version > newest:
-		return 0, fmt.Errorf("the state %s has schema %d, and this vpsync knows schemas up to %d; a newer vpsync wrote it: use that one", s.path, version, newest)
+		return 0, &state.UnusableError{Path: s.path, Summary: "The state is of a newer vpsync", Remedy: "use that version, or a later one: vpsync version",
+			Detail: fmt.Sprintf("the state %s has schema %d, and this vpsync knows schemas up to %d, and neither reads nor changes what a newer vpsync wrote", s.path, version, newest)}
 	case version < newest && s.options.ReadOnly:
-		return 0, fmt.Errorf("the state %s has schema %d, and this vpsync reads schema %d; the next command that writes brings it up to date: vpsync apply", s.path, version, newest)
+		return 0, &state.UnusableError{Path: s.path, Summary: "The state is of an older vpsync", Remedy: "vpsync apply",
+			Detail: fmt.Sprintf("the state %s has schema %d, and this vpsync reads schema %d; the next command that writes brings it up to date", s.path, version, newest)}
 	}
 	return version, nil
 }
@@ -190,7 +194,7 @@ func (s *Store) pragmasTook(ctx context.Context) error {
 			return s.failed("be opened", err)
 		}
 		if !strings.EqualFold(got, p.want) {
-			return fmt.Errorf("the state %s cannot be kept safely here: %s is %s instead of %s; put it on a local disk", s.path, p.name, got, p.want)
+			return s.misplaced(fmt.Sprintf("%s is %s instead of %s", p.name, got, p.want))
 		}
 	}
 	return nil
