@@ -50,6 +50,8 @@ type app struct {
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
+	// args are what the program was called with, long flags with two dashes.
+	args []string
 	// ran is the command that was called, and stack what it works on, once they are known.
 	ran   *cobra.Command
 	stack *spec.Stack
@@ -74,7 +76,8 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 	go a.watch(ctx, cancel, interrupts)
 
 	root := a.root()
-	root.SetArgs(args)
+	a.args = twoDashes(root, args)
+	root.SetArgs(a.args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errs)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 			own(e.Name())
 		}
 	}
+	diags = append(diags, a.foreignVariables()...)
 	var names []string
 	for name := range a.env {
 		if strings.HasPrefix(name, "VPSYNC_VAR_") {
@@ -78,6 +80,22 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		out = append(out, spec.VariableValue{Name: strings.TrimSpace(name), Source: value, Origin: fmt.Sprintf("--var %s", name)})
 	}
 	return append(out, flags.last...), diags
+}
+
+// foreignVariables warns of values in the environment that only Terraform would read.
+func (a *app) foreignVariables() spec.Diagnostics {
+	var diags spec.Diagnostics
+	for _, foreign := range slices.Sorted(maps.Keys(a.env)) {
+		name, ok := strings.CutPrefix(foreign, "TF_VAR_")
+		own := "VPSYNC_VAR_" + name
+		if _, both := a.env[own]; !ok || both || a.stack == nil || !a.stack.Declares(name) {
+			continue
+		}
+		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityWarning, Summary: foreign + " is not read",
+			Detail: fmt.Sprintf("The environment gives a variable of this stack to Terraform. vpsync reads %s.", own),
+			Remedy: fmt.Sprintf("export %s=\"$%s\"", own, foreign)})
+	}
+	return diags
 }
 
 // readAnywhere reads a file that the operator named, which may be a pipe.

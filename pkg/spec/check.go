@@ -31,7 +31,8 @@ func (s *Stack) checkBlock(b *hclsyntax.Block) Diagnostics {
 				c.rules = append(c.rules, made)
 			}
 		case "data":
-			diags = append(diags, s.problem(inner.TypeRange, "data blocks are not supported yet", "This version of vpsync does not know them, and ignores nothing silently.", ""))
+			h := rootHabits["data"]
+			diags = append(diags, s.problem(inner.TypeRange, h.summary, h.detail, h.remedy))
 		default:
 			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A check block holds no %s block.%s", inner.Type, didYouMean(inner.Type, []string{"assert"})), ""))
 		}

@@ -100,6 +100,9 @@ func (x *Session) checkReference(r reference, at place) Diagnostics {
 		return Diagnostics{s.problem(r.rng, "Nothing to repeat here", "count.index means something only in the arguments of a block with count.", "count = 2")}
 	default:
 		blocks := s.resources[r.root]
+		if h, ok := rootHabits[r.root]; ok && blocks == nil {
+			return Diagnostics{s.problem(r.rng, h.summary, h.detail, h.remedy)}
+		}
 		if blocks == nil {
 			roots := append(slices.Collect(maps.Keys(s.resources)), "var", "local", "each", "count")
 			return Diagnostics{s.problem(r.rng, "Unknown name", fmt.Sprintf("Nothing is called %q: this stack declares no %s block.%s", r.root, r.root, didYouMean(r.root, roots)), "")}
