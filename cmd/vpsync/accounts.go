@@ -62,6 +62,9 @@ func (a *app) definition(block spec.ProviderBlock) (*providers.Definition, error
 		return nil, &remedyError{summary: "Definitions of a stack are not supported yet",
 			detail: fmt.Sprintf("This version of vpsync speaks only the APIs that it brings along: %s.", strings.Join(embeddedNames(), ", "))}
 	}
+	if def := a.hooks.definitions[block.Name]; def != nil {
+		return def, nil
+	}
 	return embeddedDefinition(block.Name)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -33,6 +34,8 @@ type streams struct {
 type hooks struct {
 	// boundary is called at each point of an apply where a crash leaves a different trace.
 	boundary func(point string)
+	// definitions are of providers that do not exist, by name, for pages about what no provider that does has.
+	definitions map[string]*providers.Definition
 }
 
 // app is one run of the program: global options, streams and environment.
@@ -58,6 +61,8 @@ type app struct {
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
+	// args are what the program was called with, long flags with two dashes.
+	args []string
 	// ran is the command that was called, and stack what it works on, once they are known.
 	ran   *cobra.Command
 	stack *spec.Stack
@@ -83,7 +88,8 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 	go a.watch(ctx, cancel, interrupts)
 
 	root := a.root()
-	root.SetArgs(args)
+	a.args = twoDashes(root, args)
+	root.SetArgs(a.args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errs)

@@ -200,13 +200,13 @@ func (b silent) Read([]byte) (int, error) {
 // TestWrongUsage: mistakes on the command line say what to type instead.
 func TestWrongUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		`Did you mean "plan"?`:                 {"plna"},
-		"Unknown flag: --foo.":                 {"apply", "--foo"},
-		"ID is missing: the command is":        {"import", "server.web"},
-		"--refresh x: it is":                   {"plan", "--refresh=x"},
-		"resolve takes exactly one of --id ID": {"resolve", "server.web"},
-		"--log-level loud: it is":              {"version", "--log-level", "loud"},
-		"An address is server.web":             {"state", "show", "web"},
+		`Did you mean "plan"?`:                    {"plna"},
+		"There is no flag --foo in vpsync apply.": {"apply", "--foo"},
+		"ID is missing: the command is":           {"import", "server.web"},
+		"--refresh x: it is":                      {"plan", "--refresh=x"},
+		"resolve takes exactly one of --id ID":    {"resolve", "server.web"},
+		"--log-level loud: it is":                 {"version", "--log-level", "loud"},
+		"An address is server.web":                {"state", "show", "web"},
 	} {
 		code, s := vpsync(t, t.TempDir(), nil, args...)
 		require.Equal(t, exitFailed, code, "%v", args)

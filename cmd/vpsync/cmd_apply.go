@@ -183,7 +183,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	if err != nil {
 		return err
 	}
-	made, diags, err := planner.Make(ctx, st)
+	made, diags, err := w.planned(ctx, planner, st)
 	if made, err = w.checked(made, diags, err); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "import ADDRESS ID", Short: "Bind an object that exists to a resource", Args: cobra.ExactArgs(2),
 		Long:    "Records that the object with this id is the resource at this address. Nothing is changed at the provider; the next plan shows what differs.",
-		Example: "  vpsync import server.web srv_1234567890\n  vpsync import 'server.web[\"a\"]' srv_1234567890",
+		Example: "  vpsync import server.db srv_1234567890\n  vpsync import 'server.web[0]' srv_1234567890",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.importObject(c.Context(), vars, args[0], args[1])
 		},

@@ -154,8 +154,10 @@ func meaningOf(code int) string {
 func markdownPage(pages []manualPage) string {
 	var b strings.Builder
 	b.WriteString("# The commands of vpsync\n\nThis page is made of the program's own help (`make docs`), and a test keeps it true.\n")
+	group := ""
 	for i, p := range pages {
-		if i > 0 && p.group != "" && p.group != pages[i-1].group {
+		if p.group != "" && p.group != group {
+			group = p.group
 			fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(p.group, ":"))
 		}
 		if i > 0 {

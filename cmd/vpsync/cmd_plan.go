@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 )
 
 // planFlags are those that plan and apply share: they decide what is in a plan.
@@ -108,6 +110,8 @@ func refreshMode(text string) (apply.RefreshMode, error) {
 	switch mode := apply.RefreshMode(text); mode {
 	case apply.RefreshAuto, apply.RefreshFull, apply.RefreshNone:
 		return mode, nil
+	case "true": // as the opposite of false
+		return apply.RefreshAuto, nil
 	}
 	return "", wrongUsage("--refresh %s: it is auto, full or false", text)
 }
@@ -160,8 +164,14 @@ func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.Refresh
 	}
 	planner := w.planner(o, mode)
 	planner.Everywhere = w.everywhere
-	made, diags, err := planner.Make(ctx, st)
+	made, diags, err := w.planned(ctx, planner, st)
 	return w.checked(made, diags, err)
+}
+
+// planned makes a plan, with all that there is to say about what it is made of.
+func (w *workspace) planned(ctx context.Context, planner *apply.Planner, st *state.State) (*apply.Made, spec.Diagnostics, error) {
+	made, diags, err := planner.Make(ctx, st)
+	return made, append(slices.Clone(w.warnings), diags...), err
 }
 
 func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error) (*apply.Made, error) {

@@ -29,7 +29,7 @@ API offers; vpsync task list says which. It asks first, waits for the end where 
 
 A task is sent once. Where its answer is lost and nothing shows whether it was carried out, that becomes a question
 (vpsync resolve), and the task is never sent again by itself.`,
-		Example: "  vpsync task list\n  vpsync task reboot server.web\n  vpsync task backup 'server.web[\"a\"]' name=before-upgrade --auto-approve",
+		Example: "  vpsync task list\n  vpsync task backup server.db name=before-upgrade --auto-approve\n  vpsync task snapshot volume.data --auto-approve",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.task(c.Context(), o, args[0], args[1], args[2:])
 		},

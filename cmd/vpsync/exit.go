@@ -198,6 +198,9 @@ func (a *app) describe(err error) spec.Diagnostic {
 		if usage.at != nil {
 			d.Remedy = usage.at.CommandPath() + " --help"
 		}
+		if usage.remedy != "" {
+			d.Remedy = usage.remedy
+		}
 	case errors.As(err, &locked):
 		d.Summary = "The state is locked"
 		if locked.Owner.ID != "" {

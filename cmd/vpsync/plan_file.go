@@ -118,7 +118,8 @@ func foreignPlan(remedy, format string, args ...any) error {
 func (w *workspace) fits(s *plan.Saved, path string, st *state.State) error {
 	refuse := foreignPlan
 	again := "vpsync plan --out " + plan.ShellWord(path)
-	if s.Lineage != st.Lineage {
+	first := s.Lineage == "" && len(st.Resources)+len(st.Leftovers)+len(st.Intents) == 0 // made before there was a state
+	if s.Lineage != st.Lineage && !first {
 		return refuse("", "It belongs to another state than %s.", w.app.statePath())
 	}
 	if changed := changedKeys(s.Sources, w.stack.Sources()); len(changed) > 0 {

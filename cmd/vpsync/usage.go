@@ -11,10 +11,10 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
-// usageError is a mistake on the command line. Its remedy is the help of the command that was called.
+// usageError is a mistake on the command line. Where it has no remedy of its own, that is the help of the command that was called.
 type usageError struct {
-	detail string
-	at     *cobra.Command // whose help is meant, where that is not the called command
+	detail, remedy string
+	at             *cobra.Command // whose help is meant, where that is not the called command
 }
 
 // wrongUsage is an error about the command line itself.
@@ -39,7 +39,7 @@ func (a *app) strict(c *cobra.Command) {
 		if len(args) == 0 {
 			return nil
 		}
-		return noCommand(c, args[0])
+		return noCommand(c, args)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	for _, sub := range c.Commands() {
@@ -47,8 +47,9 @@ func (a *app) strict(c *cobra.Command) {
 	}
 }
 
-// noCommand says that a group has no such command, and which is near.
-func noCommand(group *cobra.Command, name string) error {
+// noCommand says that a group has no command of the first of these words, and which is meant or near.
+func noCommand(group *cobra.Command, words []string) error {
+	name := words[0]
 	var names []string
 	for _, c := range group.Commands() {
 		names = append(names, c.Name())
@@ -56,6 +57,10 @@ func noCommand(group *cobra.Command, name string) error {
 	detail := fmt.Sprintf("There is no command %q.", name)
 	if group.HasParent() {
 		detail = fmt.Sprintf("There is no command %q in %s.", name, group.CommandPath())
+	}
+	path := strings.TrimPrefix(group.CommandPath()+" "+name, group.Root().Name()+" ")
+	if h, ok := commandHabits[path]; ok {
+		return &usageError{detail: detail + " " + h.why, remedy: h.fill(words[1:])}
 	}
 	if near := spec.Nearest(name, names); near != "" {
 		detail += fmt.Sprintf(" Did you mean %q?", near)
@@ -94,6 +99,10 @@ func (a *app) arguments(c *cobra.Command, args []string) error {
 // flagError says what is wrong with a flag in words that are not those of the library that reads it.
 func (a *app) flagError(c *cobra.Command, err error) error {
 	a.ran = c
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		return a.unknownFlag(c, unknown.GetSpecifiedName())
+	}
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return wrongUsage("%s", err)
@@ -119,7 +128,7 @@ func (a *app) helpCommand() *cobra.Command {
 					continue next
 				}
 			}
-			return at, noCommand(at, name)
+			return at, noCommand(at, []string{name})
 		}
 		return at, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,6 +61,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 			own(e.Name())
 		}
 	}
+	diags = append(diags, a.foreignVariables()...)
 	var names []string
 	for name := range a.env {
 		if strings.HasPrefix(name, "VPSYNC_VAR_") {
@@ -171,6 +173,22 @@ func (a *app) askVariables(ctx context.Context, stack *spec.Stack, flags variabl
 		}
 	}
 	return values, nil
+}
+
+// foreignVariables warns of values in the environment that only Terraform would read.
+func (a *app) foreignVariables() spec.Diagnostics {
+	var diags spec.Diagnostics
+	for _, foreign := range slices.Sorted(maps.Keys(a.env)) {
+		name, ok := strings.CutPrefix(foreign, "TF_VAR_")
+		own := "VPSYNC_VAR_" + name
+		if _, both := a.env[own]; !ok || both || a.stack == nil || !a.stack.Declares(name) {
+			continue
+		}
+		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityWarning, Summary: foreign + " is not read",
+			Detail: fmt.Sprintf("The environment gives a variable of this stack to Terraform. vpsync reads %s.", own),
+			Remedy: fmt.Sprintf("export %s=\"$%s\"", own, foreign)})
+	}
+	return diags
 }
 
 // readAnywhere reads a file that the operator named, which may be a pipe.

@@ -34,6 +34,8 @@ type workspace struct {
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(class string, until time.Time)
 	close   []func() error
+	// warnings are about files and variables: what evaluation finds comes with each plan.
+	warnings spec.Diagnostics
 }
 
 // loadStack reads the stack and finds a schema for each of its provider blocks.
@@ -82,6 +84,7 @@ func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *
 		}
 		return w, diags
 	}
+	w.warnings = diags
 	if w.request.Variables, err = a.askVariables(ctx, w.stack, vars, w.request.Variables); err != nil {
 		return w, err
 	}

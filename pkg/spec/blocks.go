@@ -59,15 +59,13 @@ type resource struct {
 
 func (r *resource) String() string { return r.kind + "." + r.name }
 
-// refusedBlocks are those that other tools have, and notYet those that a later version will know.
-var refusedBlocks = []string{"resource", "terraform"}
-
-var notYet = []string{"module"}
+// foreignBlocks are those that other tools have.
+var foreignBlocks = []string{"resource", "terraform", "module"}
 
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check", dataRoot}, refusedBlocks, notYet)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check", dataRoot}, foreignBlocks)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
@@ -104,22 +102,9 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 			diags = append(diags, s.checkBlock(b)...)
 		case dataRoot:
 			diags = append(diags, s.dataBlock(b)...)
-		case "resource":
-			kind, name := "server", "web"
-			if len(b.Labels) == 2 {
-				kind, name = b.Labels[0], b.Labels[1]
-				if _, rest, prefixed := strings.Cut(kind, "_"); prefixed {
-					kind = rest // "servosphere_server"
-				}
-			}
-			diags = append(diags, s.problem(b.TypeRange, "The block type is the kind", fmt.Sprintf("vpsync has no resource blocks: a %s is declared by a %s block.", kind, kind),
-				fmt.Sprintf("%s %q {\n  ...\n}", kind, name)))
-		case "terraform":
-			diags = append(diags, s.problem(b.TypeRange, "There is no terraform block", "vpsync needs no backend and no required providers; its own settings stand in a vpsync block.", "vpsync {\n}"))
 		default:
-			if slices.Contains(notYet, b.Type) {
-				diags = append(diags, s.problem(b.TypeRange, fmt.Sprintf("%s blocks are not supported yet", b.Type),
-					fmt.Sprintf("This version of vpsync does not know %s blocks, and ignores nothing silently.", b.Type), ""))
+			if slices.Contains(foreignBlocks, b.Type) {
+				diags = append(diags, s.foreignBlock(b))
 				continue
 			}
 			diags = append(diags, s.resourceBlock(b)...)

@@ -30,8 +30,8 @@ func (s *Stack) checkBlock(b *hclsyntax.Block) Diagnostics {
 			if made.condition != nil {
 				c.rules = append(c.rules, made)
 			}
-		case "data":
-			diags = append(diags, s.problem(inner.TypeRange, "data blocks are not supported yet", "This version of vpsync does not know them, and ignores nothing silently.", ""))
+		case dataRoot:
+			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", "A check block asks nothing itself. Its data block stands beside it, and the check names its answer.", "condition = data.usage.now.total_cost < 100"))
 		default:
 			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A check block holds no %s block.%s", inner.Type, didYouMean(inner.Type, []string{"assert"})), ""))
 		}

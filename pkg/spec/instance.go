@@ -85,6 +85,9 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	for _, written := range inOrder(r.attributes) {
 		switch blocks := r.nested[written.Name]; {
 		case kind.Attribute(written.Name) != nil:
+		case innerHabits[written.Name] != habit{}:
+			h := innerHabits[written.Name]
+			diags = append(diags, s.problem(written.NameRange, h.summary, h.detail, h.remedy))
 		case blocks != nil:
 			diags = append(diags, x.misfits(kind, written.Name, blocks)...)
 		default:

@@ -115,7 +115,7 @@ func Load(dir string) (*Stack, Diagnostics) {
 }
 
 // stackFiles lists the files of the stack in dir, by name.
-func stackFiles(dir string) ([]string, Diagnostics) {
+func stackFiles(dir string) (names []string, diags Diagnostics) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		d := Diagnostic{Severity: SeverityError, Summary: "Folder cannot be read", Detail: fmt.Sprintf("%s: %s.", dir, reason(err))}
@@ -130,7 +130,6 @@ func stackFiles(dir string) ([]string, Diagnostics) {
 		}
 		return nil, Diagnostics{d}
 	}
-	var names []string
 	for _, e := range entries {
 		name := e.Name()
 		plain := strings.TrimSuffix(name, ".json")
@@ -141,13 +140,23 @@ func stackFiles(dir string) ([]string, Diagnostics) {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
+	foreign, renames := foreignFiles(dir, entries)
+	switch {
+	case len(names) == 0 && len(foreign) > 0:
+		return nil, Diagnostics{{Severity: SeverityError, Summary: "No configuration here",
+			Detail: fmt.Sprintf("The folder %s holds no *.hcl or *.hcl.json file, but files of Terraform: %s. Here a resource block is called after its kind.", dir, joinWords(foreign)),
+			Remedy: strings.Join(renames, "\n")}}
+	case len(foreign) > 0:
+		diags = Diagnostics{{Severity: SeverityWarning, Summary: "Files of Terraform are not read",
+			Detail: fmt.Sprintf("vpsync reads nothing of %s: a stack is the folder's *.hcl and *.hcl.json files, and values of its variables stand in vpsync.vars.hcl and *.auto.vars.hcl.", joinWords(foreign)),
+			Remedy: strings.Join(renames, "\n")}}
+	case len(names) == 0:
 		return nil, Diagnostics{{Severity: SeverityError, Summary: "No configuration here",
 			Detail: fmt.Sprintf("The folder %s holds no *.hcl or *.hcl.json file, so there is nothing to compare an account with.", dir),
 			Remedy: "vpsync init    # writes a commented stack to start from"}}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, diags
 }
 
 // ReadFile reads a file of the stack in dir, as Load does: a symbolic link does not lead out of the folder, and a file larger than any

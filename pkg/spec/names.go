@@ -111,6 +111,9 @@ func (x *Session) checkReference(r reference, at place) Diagnostics {
 					fmt.Sprintf("data %q %q {\n}", source, r.name))}
 			}
 		}
+		if h, ok := rootHabits[r.root]; ok && blocks == nil {
+			return Diagnostics{s.problem(r.rng, h.summary, h.detail, h.remedy)}
+		}
 		if blocks == nil {
 			roots := append(slices.Collect(maps.Keys(s.resources)), "var", "local", "each", "count")
 			return Diagnostics{s.problem(r.rng, "Unknown name", fmt.Sprintf("Nothing is called %q: this stack declares no %s block.%s", r.root, r.root, didYouMean(r.root, roots)), "")}

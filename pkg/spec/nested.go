@@ -74,6 +74,8 @@ func (s *Stack) nestedBlocks(blocks []*hclsyntax.Block, arguments hclsyntax.Attr
 		var problems Diagnostics
 		if b.Type == "dynamic" {
 			name, made, problems = s.dynamicBlock(b)
+		} else if h, ok := innerHabits[b.Type]; ok && len(b.Labels) > 0 {
+			problems = Diagnostics{s.problem(b.TypeRange, h.summary, h.detail, h.remedy)}
 		} else if len(b.Labels) > 0 {
 			problems = Diagnostics{s.problem(b.DefRange(), "Unknown block",
 				fmt.Sprintf("A %s block holds no %s block with a label; blocks for an attribute have none.", holder, b.Type), "")}

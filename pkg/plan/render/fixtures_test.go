@@ -14,17 +14,18 @@ import (
 
 // The plans that the tests render: a plan of every action and cause, of every question, of every kind of value.
 var plans = map[string]func(t *testing.T) *plan.Plan{
-	"create":    createPlan,
-	"actions":   actionsPlan,
-	"values":    valuesPlan,
-	"questions": questionsPlan,
-	"pending":   pendingPlan,
-	"sections":  sectionsPlan,
-	"destroy":   destroyPlan,
-	"quiet":     quietPlan,
-	"wide":      widePlan,
-	"empty":     func(*testing.T) *plan.Plan { return &plan.Plan{Managed: 17, Reads: 4} },
-	"gone":      func(*testing.T) *plan.Plan { return &plan.Plan{Destroy: true} },
+	"create":     createPlan,
+	"actions":    actionsPlan,
+	"values":     valuesPlan,
+	"questions":  questionsPlan,
+	"pending":    pendingPlan,
+	"sections":   sectionsPlan,
+	"destroy":    destroyPlan,
+	"quiet":      quietPlan,
+	"wide":       widePlan,
+	"everything": everythingPlan,
+	"empty":      func(*testing.T) *plan.Plan { return &plan.Plan{Managed: 17, Reads: 4} },
+	"gone":       func(*testing.T) *plan.Plan { return &plan.Plan{Destroy: true} },
 }
 
 var when = time.Date(2026, 11, 20, 14, 3, 9, 0, time.UTC)

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 )
@@ -62,9 +61,7 @@ func (pg *page) changes(changes []*plan.Change, p *plan.Plan, title string) {
 		title = "This is what vpsync will do:"
 	}
 	pg.line(0, "%s", pg.Bold(Escape(title)))
-	for _, l := range wrap(pg.legend(changes), pg.width) {
-		pg.line(0, "%s", l)
-	}
+	pg.legend(changes)
 	var terse plan.Action // of the change before, where that is a single line
 	for _, c := range changes {
 		alone := len(c.Attributes)+len(c.Notes)+len(c.MayTakeBack)+len(c.Unsupported) == 0 && len(c.Operations) < 2
@@ -80,8 +77,8 @@ func (pg *page) changes(changes []*plan.Change, p *plan.Plan, title string) {
 	pg.space()
 }
 
-// legend explains the signs that occur.
-func (pg *page) legend(changes []*plan.Change) string {
+// legend explains the signs that occur. Lines break between two of them.
+func (pg *page) legend(changes []*plan.Change) {
 	used, hand, first, last := map[plan.Action]bool{}, false, false, false
 	for _, c := range changes {
 		if c.Action == plan.Replace && !c.NeedsHand {
@@ -97,7 +94,7 @@ func (pg *page) legend(changes []*plan.Change) string {
 			if last {
 				parts = append(parts, pg.paintSymbol(a.action, Symbol(a.action))+" "+a.words)
 			}
-			parts = append(parts, pg.paintSymbol(a.action, "+/-")+" replace, the new one first")
+			parts = append(parts, pg.paintSymbol(a.action, "+/-")+" replace with the new one first")
 		case used[a.action]:
 			parts = append(parts, pg.paintSymbol(a.action, Symbol(a.action))+" "+a.words)
 		}
@@ -105,7 +102,23 @@ func (pg *page) legend(changes []*plan.Change) string {
 	if hand {
 		parts = append(parts, pg.Yellow("!")+" needs a hand")
 	}
-	return "(" + strings.Join(parts, ", ") + ")"
+	line := "("
+	for i, part := range parts {
+		end := ","
+		if i == len(parts)-1 {
+			end = ")"
+		}
+		switch {
+		case line == "(":
+		case Width(line)+1+Width(part+end) <= pg.width:
+			line += " "
+		default:
+			pg.line(0, "%s", line)
+			line = " "
+		}
+		line += part + end
+	}
+	pg.line(0, "%s", line)
 }
 
 // summary writes the counts, or that there is nothing to do.

@@ -89,6 +89,8 @@ func (pg *page) phrase(c *plan.Change) string {
 	switch {
 	case c.Action == plan.Adopt && c.TakesBack != "":
 		parts = append(parts, "takes back "+c.TakesBack+", which was left behind earlier")
+	case c.Action == plan.Adopt && c.Cause == plan.CauseImport:
+		parts = append(parts, "takes over "+c.ID+", which its import block names")
 	case c.Action == plan.Adopt:
 		parts = append(parts, "takes over "+c.ID+", which exists already")
 	case c.Action == plan.Forget && c.Cause == plan.CauseGone:
@@ -120,9 +122,11 @@ func (pg *page) aside(c *plan.Change) {
 	for _, n := range c.Notes {
 		pg.prose(insideIndent, 2, "· "+n, nil)
 	}
-	if n := pg.asks[c.Address]; n > 0 && c.NeedsHand {
+	if n := pg.asks[c.Address]; n > 0 && c.Deposed == "" {
 		pg.line(insideIndent, "%s", pg.Yellow(fmt.Sprintf("· see question %d below", n)))
-		return // it says what is unsupported, and what to do
+		if c.NeedsHand {
+			return // it says what is unsupported, and what to do
+		}
 	}
 	if c.Unsupported != "" {
 		pg.prose(insideIndent, 2, "· "+c.Unsupported, pg.Yellow)

@@ -35,7 +35,14 @@ func (pg *page) moved(all []plan.Relocation) {
 			pg.line(changeIndent, "%s", pg.Dim(fmt.Sprintf("… and %d more", len(all)-i)))
 			break
 		}
-		pg.line(changeIndent, "%s", address(m.From)+" is now "+pg.Bold(address(m.To))+pg.Dim(" ("+Escape(m.ID)+")"))
+		from, to, id := address(m.From), " is now "+pg.Bold(address(m.To)), pg.Dim(" ("+Escape(m.ID)+")")
+		if changeIndent+Width(from+to+id) <= pg.width {
+			pg.line(changeIndent, "%s", from+to+id)
+			continue
+		}
+		pg.line(changeIndent, "%s", from)
+		pg.line(changeIndent+1, "%s", to)
+		pg.line(changeIndent+1, "%s", id)
 	}
 }
 
@@ -50,11 +57,14 @@ func (pg *page) leftOut(all []plan.LeftOut) {
 			pg.line(changeIndent, "%s", pg.Dim(fmt.Sprintf("… and %d more: %s", len(all)-i, pg.command("vpsync plan"))))
 			break
 		}
-		text := pg.Dim(fmt.Sprintf("%3s ", Symbol(l.Action))) + address(l.Address)
-		if l.WaitsFor != nil {
-			text += pg.Dim("  waits for " + address(*l.WaitsFor))
+		var parts []part
+		if l.Deposed != "" {
+			parts = append(parts, part{" (replaced object " + Escape(l.Deposed) + ")", plainly})
 		}
-		pg.line(0, "%s", text)
+		if l.WaitsFor != nil {
+			parts = append(parts, part{"  waits for " + address(*l.WaitsFor), pg.Dim})
+		}
+		pg.heading(pg.Dim(fmt.Sprintf("%3s ", Symbol(l.Action))), l.Address, parts)
 	}
 	pg.prose(changeIndent, 0, "Nothing that is carried out waits for any of these, so they can follow at any time. Until then the account is not as the configuration says.", pg.Dim)
 }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/vpsync/vpsync/pkg/state/sqlite"
+)
+
+// Examples name ids in the form that they have; here each is one that there is.
+const (
+	someServer  = "srv_1234567890"
+	someNetwork = "net_1234567890"
+	someAlert   = "alr_1234567890"
+	someRun     = "3f1c0a9be4d27c55"
+)
+
+// TestManualExamples: each example of docs/cli.md does in an applied quickstart what it is for, on the emulated account.
+func TestManualExamples(t *testing.T) {
+	applied := t.TempDir()
+	require.NoError(t, os.CopyFS(applied, os.DirFS(root+"/examples/quickstart")))
+	code, s := vpsync(t, applied, nil, "apply", "--sandbox", "--auto-approve")
+	require.Equal(t, exitDone, code, s.String())
+	own := testStreams()
+	seen := 0
+	for _, p := range manualOf((&app{streams: own.streams}).root()) {
+		for line := range strings.Lines(p.examples) {
+			line = strings.TrimSpace(line)
+			seen++
+			t.Run(line, func(t *testing.T) {
+				x := example{t: t, dir: t.TempDir()}
+				require.NoError(t, os.CopyFS(x.dir, os.DirFS(applied)))
+				require.NoError(t, os.Chmod(filepath.Join(x.dir, ".vpsync", "sandbox", "state.db"), 0o600)) // a copy has the common mode
+				line = x.prepare(p.path, line)
+				t.Chdir(x.dir)
+				code, out := x.run(line)
+				allowed := slices.DeleteFunc(slices.Clone(p.exits), func(c int) bool { return c == exitFailed || c == exitInterrupted })
+				require.Contains(t, allowed, code, "%s:\n%s", line, out)
+				require.NotContains(t, out, "Error: ")
+			})
+		}
+	}
+	require.Greater(t, seen, 40)
+}
+
+// example is one that is tried in a folder of its own.
+type example struct {
+	t   *testing.T
+	dir string
+}
+
+// vpsync does what an example rests on.
+func (x example) vpsync(args ...string) string {
+	x.t.Helper()
+	code, s := vpsync(x.t, x.dir, nil, append(args, "--sandbox")...)
+	require.Contains(x.t, []int{exitDone, exitIncomplete, exitNeedsAnswer}, code, "%v: %s", args, s)
+	return s.stdout.String()
+}
+
+// find is a value in a JSON document: the first of that name for which ok says so.
+func (x example) find(document, name string, ok func(object map[string]any) bool) string {
+	x.t.Helper()
+	var all any
+	require.NoError(x.t, json.Unmarshal([]byte(document), &all))
+	var walk func(v any) string
+	walk = func(v any) string {
+		switch v := v.(type) {
+		case map[string]any:
+			if id, is := v[name].(string); is && ok(v) {
+				return id
+			}
+			for _, inner := range v {
+				if id := walk(inner); id != "" {
+					return id
+				}
+			}
+		case []any:
+			for _, inner := range v {
+				if id := walk(inner); id != "" {
+					return id
+				}
+			}
+		}
+		return ""
+	}
+	id := walk(all)
+	require.NotEmpty(x.t, id, document)
+	return id
+}
+
+// prepare makes what an example of a command is about, and puts its ids in the place of those that are written.
+func (x example) prepare(command, line string) string {
+	first := func(map[string]any) bool { return true }
+	switch command {
+	case "vpsync apply", "vpsync show":
+		if strings.Contains(line, ".vpsplan") {
+			x.vpsync("plan", "--var", "web_count=3", "--out", filepath.Join(x.dir, "monday.vpsplan"))
+		}
+	case "vpsync fmt":
+		require.NoError(x.t, os.Mkdir(filepath.Join(x.dir, "stacks"), 0o755))
+	case "vpsync import":
+		words, _ := shellWords(line)
+		id := x.find(x.vpsync("state", "show", words[2], "--json"), "id", first)
+		x.vpsync("state", "rm", words[2])
+		line = strings.Replace(line, someServer, id, 1)
+	case "vpsync resolve":
+		x.vpsync("state", "rm", "alert_rule.cpu")
+		x.vpsync("sandbox", "fault", "POST /monitoring/alerts", "close-after")
+		before := x.vpsync("sandbox", "list", "alert_rule", "--json")
+		x.vpsync("apply", "--auto-approve")
+		made := func(o map[string]any) bool { return !strings.Contains(before, o["id"].(string)) }
+		line = strings.Replace(line, someAlert, x.find(x.vpsync("sandbox", "list", "alert_rule", "--json"), "id", made), 1)
+	case "vpsync unlock":
+		store, err := sqlite.Open(x.t.Context(), filepath.Join(x.dir, ".vpsync", "sandbox", "state.db"), sqlite.Options{})
+		require.NoError(x.t, err)
+		lock, err := store.Lock(x.t.Context(), state.Owner{ID: someRun, Command: "apply", PID: os.Getpid()})
+		require.NoError(x.t, err)
+		x.t.Cleanup(func() {
+			_ = lock.Release() // it was broken
+			_ = store.Close()
+		})
+	case "vpsync history":
+		line = strings.Replace(line, someRun, x.find(x.vpsync("history", "--json"), "id", first), 1)
+	case "vpsync state leftovers":
+		x.vpsync("destroy", "--auto-approve")
+		id := x.find(x.vpsync("state", "leftovers", "--json"), "id", func(o map[string]any) bool { return strings.HasPrefix(o["id"].(string), "net_") })
+		line = strings.Replace(line, someNetwork, id, 1)
+	case "vpsync sandbox serve":
+		line = strings.Replace(line, ":8080", ":0", 1)
+	}
+	return line
+}
+
+// run carries a line out as a shell would, on the emulated account, at a terminal where somebody says yes.
+func (x example) run(line string) (int, string) {
+	words, ok := shellWords(line)
+	require.True(x.t, ok, line)
+	require.Equal(x.t, "vpsync", words[0])
+	var in io.Reader = strings.NewReader("yes\n")
+	args := words[1:]
+	if i := slices.IndexFunc(args, func(w string) bool { return w == "<" || w == ">" || w == "|" }); i >= 0 {
+		switch args[i] {
+		case "<":
+			f, err := os.Open(args[i+1])
+			require.NoError(x.t, err)
+			defer f.Close()
+			in = f
+		case "|":
+			require.Equal(x.t, "dot", args[i+1], "nobody knows what becomes of it")
+		}
+		args = args[:i]
+	}
+	var out, errs bytes.Buffer
+	width := func() int { return 80 }
+	signals := make(chan os.Signal, 2)
+	if strings.HasPrefix(line, "vpsync sandbox serve") {
+		signals <- os.Interrupt // it would serve until then
+	}
+	s := streams{in: in, out: &out, errs: &errs, inTerminal: true, outWidth: width, errWidth: width}
+	code := run(context.Background(), append(args, "--sandbox"), map[string]string{"HOME": x.dir}, s, signals, hooks{})
+	if slices.Contains(words, "dot") {
+		require.True(x.t, strings.HasPrefix(out.String(), "digraph"), out.String())
+	}
+	return code, out.String() + errs.String()
+}

@@ -1,0 +1,5 @@
+server "web" {
+  name     = "web"
+  plan     = "vps-small"
+  location = "AMS"
+}
