@@ -22,7 +22,7 @@ func (a *app) providersCommand() *cobra.Command {
 			RunE:    func(*cobra.Command, []string) error { return a.listProviders() }},
 		a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible",
 			Example: "  vpsync providers show servosphere",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }}, false, these(embeddedNames()...)),
+			RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }}, false, a.offeredProviders()),
 	)
 	return c
 }
@@ -30,14 +30,14 @@ func (a *app) providersCommand() *cobra.Command {
 func (a *app) listProviders() error {
 	var docs []providerDocument
 	t := render.NewTable("NAME", "TITLE", "KINDS", "TOKEN")
-	for _, name := range embeddedNames() {
-		def, err := embeddedDefinition(name)
-		if err != nil {
-			return err
-		}
+	all, err := a.everyDefinition()
+	if err != nil {
+		return err
+	}
+	for _, def := range all {
 		kinds := slices.Sorted(maps.Keys(def.Schema.Kinds))
 		docs = append(docs, newProviderDocument(def))
-		t.Row(name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
+		t.Row(def.Name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
 	}
 	if a.json {
 		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs})
@@ -46,7 +46,7 @@ func (a *app) listProviders() error {
 }
 
 func (a *app) showProvider(name string) error {
-	def, err := embeddedDefinition(name)
+	def, err := a.definitionOf(name)
 	if err != nil {
 		return err
 	}
