@@ -56,7 +56,8 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: docs
-docs: ## docs/cli.md, out of the program's own help
+docs: ## docs/cli.md and docs/functions.md, out of the program itself
+	$(GO) test ./pkg/spec -run TestFunctionsPage -update-docs >/dev/null
 	$(GO) run ./cmd/vpsync man --markdown > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
 

@@ -103,13 +103,9 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 			interrupts <- n
 		}
 		a.cancelStop()
-		select {
-		case <-a.sending:
-			if n == 1 {
-				fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
-				continue
-			}
-		default:
+		if n == 1 && a.begun() {
+			fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
+			continue
 		}
 		cancel()
 	}
@@ -118,7 +114,7 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 // finish shows an error, once, and gives its exit code.
 func (a *app) finish(err error) int {
 	code := exitCodeOf(err)
-	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && err != nil && strings.Contains(err.Error(), context.Canceled.Error())) {
+	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted
 	}
@@ -131,6 +127,16 @@ func (a *app) finish(err error) int {
 	}
 	a.show(err, code)
 	return code
+}
+
+// begun: a run has begun to send.
+func (a *app) begun() bool {
+	select {
+	case <-a.sending:
+		return true
+	default:
+		return false
+	}
 }
 
 // root is the command tree.

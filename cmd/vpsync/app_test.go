@@ -63,13 +63,23 @@ output "x" { value = var.x }
 		add  func()
 	}{
 		{"vpsync.vars.hcl", func() { write(t, dir, map[string]string{"vpsync.vars.hcl": `x = "vpsync.vars.hcl"`}) }},
+		{"vpsync.vars.hcl.json", func() {
+			write(t, dir, map[string]string{"vpsync.vars.hcl.json": `{"x": "vpsync.vars.hcl.json"}`})
+		}},
 		{"b.auto.vars.hcl", func() {
 			write(t, dir, map[string]string{"a.auto.vars.hcl": `x = "a"`, "b.auto.vars.hcl": `x = "b.auto.vars.hcl"`})
+		}},
+		{"c.auto.vars.hcl.json", func() {
+			write(t, dir, map[string]string{"c.auto.vars.hcl.json": `{"x": "c.auto.vars.hcl.json"}`})
 		}},
 		{"environment", func() { env["VPSYNC_VAR_x"] = "environment" }},
 		{"--var-file", func() {
 			write(t, dir, map[string]string{"given.vars.hcl": `x = "--var-file"`})
 			args = append(args, "--var-file", filepath.Join(dir, "given.vars.hcl"))
+		}},
+		{"${json}", func() {
+			write(t, dir, map[string]string{"given.json": `{"x": "${json}"}`})
+			args = append(args, "--var-file", filepath.Join(dir, "given.json"))
 		}},
 		{"--var", func() { args = append(args, "--var", "x=--var") }},
 	} {

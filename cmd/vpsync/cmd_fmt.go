@@ -185,6 +185,8 @@ func hclFiles(args []string, recursive bool) ([]string, spec.Diagnostics) {
 				refuse("%s", err)
 			}
 			files = append(files, found...)
+		case strings.HasSuffix(arg, ".hcl.json"):
+			refuse("%s is JSON, whose layout is the business of the program that writes it", arg)
 		case !strings.HasSuffix(arg, ".hcl"):
 			refuse("the name of %s does not end in .hcl", arg)
 		case !info.Mode().IsRegular():

@@ -37,6 +37,11 @@ func (a *app) init() error {
 	if err != nil {
 		return err
 	}
+	inJSON, err := filepath.Glob(filepath.Join(a.dir, "*.hcl.json"))
+	if err != nil {
+		return err
+	}
+	existing = append(existing, inJSON...)
 	if len(existing) > 0 {
 		d.LeftAlone = existing
 		_ = render.Prose(a.errs, 0, 2, fmt.Sprintf("Left alone: %s. There is a stack already, so no main.hcl was written.",

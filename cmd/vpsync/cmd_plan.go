@@ -86,7 +86,10 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Compares what the HCL wants, what was recorded and what is live, and shows an ordered plan. It changes nothing,
 takes no lock, and settles nothing.
 
-Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.`,
+Variables come, the later winning, from vpsync.vars.hcl, *.auto.vars.hcl, VPSYNC_VAR_name, --var-file and --var.
+
+A file whose name ends in .json holds JSON: blocks are objects below their types and labels, and strings are templates, but
+not in files of variables.`,
 		Example: "  vpsync plan\n  vpsync plan --detailed-exitcode --json\n  vpsync plan --var web_count=3\n  vpsync plan --target server.web --target 'firewall_rule.*'\n  vpsync plan --replace 'server.web[0]'\n  vpsync plan --out monday.vpsplan",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}
@@ -135,7 +138,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	if o.out != "" && !a.json {
-		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+shellWord(o.out)))
+		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+plan.ShellWord(o.out)))
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:

@@ -201,7 +201,7 @@ func (a *app) mayMove(st *state.State, source, target spec.Address) error {
 	for _, r := range st.Resources {
 		if r.Address == target {
 			return &remedyError{summary: "The address is taken", detail: fmt.Sprintf("%s is bound to %s already.", target, r.ID),
-				remedy: "vpsync state rm " + shellWord(target.String())}
+				remedy: "vpsync state rm " + plan.ShellWord(target.String())}
 		}
 	}
 	for _, i := range st.Intents {

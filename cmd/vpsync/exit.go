@@ -22,6 +22,7 @@ const (
 	exitChanges     = 2
 	exitIncomplete  = 3
 	exitLocked      = 4
+	exitNeedsAnswer = 5
 	exitInterrupted = 130
 )
 

@@ -85,7 +85,7 @@ func (w *workspace) digest(variable string, v cty.Value) (state.Digest, bool) {
 func readPlan(path string) (*plan.Saved, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &remedyError{summary: "The plan cannot be read", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err))), remedy: "vpsync plan --out " + shellWord(path)}
+		return nil, &remedyError{summary: "The plan cannot be read", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err))), remedy: "vpsync plan --out " + plan.ShellWord(path)}
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxPlanFile+1))
@@ -98,7 +98,7 @@ func readPlan(path string) (*plan.Saved, error) {
 	s, err := plan.DecodeSaved(data)
 	var wrong *plan.SavedError
 	if errors.As(err, &wrong) {
-		return nil, &remedyError{summary: "Not a plan to carry out", detail: fmt.Sprintf("%s: %s.", path, wrong.Reason), remedy: strings.ReplaceAll(wrong.Remedy, "FILE", shellWord(path))}
+		return nil, &remedyError{summary: "Not a plan to carry out", detail: fmt.Sprintf("%s: %s.", path, wrong.Reason), remedy: strings.ReplaceAll(wrong.Remedy, "FILE", plan.ShellWord(path))}
 	}
 	return s, err
 }
@@ -106,7 +106,7 @@ func readPlan(path string) (*plan.Saved, error) {
 // stalePlan is a plan that what it rests on has moved away from.
 func stalePlan(path, detail string) error {
 	return &exitError{code: exitNeedsAnswer, err: &remedyError{summary: "The plan is stale", detail: detail + " Nothing was sent.",
-		remedy: "vpsync plan --out " + shellWord(path) + "    # and look at it again"}}
+		remedy: "vpsync plan --out " + plan.ShellWord(path) + "    # and look at it again"}}
 }
 
 // foreignPlan is a plan that was made for something else than what is at hand.
@@ -117,7 +117,7 @@ func foreignPlan(remedy, format string, args ...any) error {
 // fits refuses a saved plan that was made for something else than what is at hand, before any request.
 func (w *workspace) fits(s *plan.Saved, path string, st *state.State) error {
 	refuse := foreignPlan
-	again := "vpsync plan --out " + shellWord(path)
+	again := "vpsync plan --out " + plan.ShellWord(path)
 	if s.Lineage != st.Lineage {
 		return refuse("", "It belongs to another state than %s.", w.app.statePath())
 	}
@@ -199,7 +199,7 @@ func (a *app) applySaved(ctx context.Context, path string, o applyOptions) error
 	}
 	switch {
 	case s.Sandbox && !a.sandbox: // before anybody asks for a token
-		return foreignPlan("vpsync apply --sandbox "+shellWord(path), "It was made on the sandbox, and this is a real account.")
+		return foreignPlan("vpsync apply --sandbox "+plan.ShellWord(path), "It was made on the sandbox, and this is a real account.")
 	case a.sandbox && !s.Sandbox:
 		return foreignPlan("", "It was made on a real account, and this is the sandbox.")
 	}

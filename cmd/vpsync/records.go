@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -193,7 +194,7 @@ func (a *app) wordsFor(all []spec.Address) string {
 	}
 	var words []string
 	for _, at := range all {
-		words = append(words, shellWord(at.String()))
+		words = append(words, plan.ShellWord(at.String()))
 	}
 	return strings.Join(words, " ")
 }

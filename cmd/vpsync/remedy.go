@@ -83,12 +83,12 @@ func (a *app) carried(called *cobra.Command, rest string, which []string) []stri
 				out = append(out, long)
 				continue
 			case f.Name == "chdir":
-				out = append(out, "-C "+shellWord(v))
+				out = append(out, "-C "+plan.ShellWord(v))
 				continue
 			case f.Name == "var" && assigns && a.secretVariable(strings.TrimSpace(name)):
 				v = name + "=..."
 			}
-			out = append(out, long+" "+shellWord(v))
+			out = append(out, long+" "+plan.ShellWord(v))
 		}
 	})
 	return out
@@ -100,16 +100,6 @@ func (a *app) secretVariable(name string) bool { return a.stack == nil || a.stac
 func hasWord(text, word string) bool {
 	return slices.ContainsFunc(strings.Fields(text), func(w string) bool { return w == word || strings.HasPrefix(w, word+"=") })
 }
-
-// shellWord quotes what a shell would take apart.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:=,@%+"
 
 // complete makes every remedy in a plan one of this run.
 func (a *app) complete(p *plan.Plan) {

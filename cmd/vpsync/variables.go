@@ -22,12 +22,12 @@ type variableFlags struct {
 
 func (v *variableFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&v.values, "var", nil, "set a variable: `name=value` (HCL, or plain text for a string)")
-	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`")
-	_ = c.MarkFlagFilename("var-file", "hcl")
+	c.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a `file`: HCL, or JSON where its name ends in .json")
+	_ = c.MarkFlagFilename("var-file", "hcl", "json")
 }
 
 // variableValues collects values in rising precedence: vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name,
-// --var-file in order, --var in order.
+// --var-file in order, --var in order. Each of those files may be in JSON, its name then ending in .json.
 func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Diagnostics) {
 	var out []spec.VariableValue
 	var diags spec.Diagnostics
@@ -43,12 +43,14 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		src, err := spec.ReadFile(a.dir, name)
 		file(name, src, err)
 	}
-	if _, err := os.Lstat(filepath.Join(a.dir, "vpsync.vars.hcl")); err == nil {
-		own("vpsync.vars.hcl")
+	for _, name := range []string{"vpsync.vars.hcl", "vpsync.vars.hcl.json"} {
+		if _, err := os.Lstat(filepath.Join(a.dir, name)); err == nil {
+			own(name)
+		}
 	}
 	entries, _ := os.ReadDir(a.dir) // a folder that cannot be read is said elsewhere; entries are sorted
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".auto.vars.hcl") {
+		if strings.HasSuffix(strings.TrimSuffix(e.Name(), ".json"), ".auto.vars.hcl") {
 			own(e.Name())
 		}
 	}

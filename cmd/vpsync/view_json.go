@@ -156,6 +156,7 @@ type outputResultLine struct {
 }
 
 func (v *jsonView) Result(r *apply.Result, exit int) {
+	v.Diagnostics(r.Warnings)
 	l := resultLine{
 		Type: "result", ExitCode: exit, Counts: render.CountsDocument(r.Counts), Duration: r.Duration.Seconds(),
 		Requests: requestsLine{r.Reads, r.Writes, r.Reads + r.Writes}, Changed: r.Changed, Interrupted: r.Interrupted,

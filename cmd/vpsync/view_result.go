@@ -25,6 +25,10 @@ func (t resultText) write(r *apply.Result, exit int) {
 	o := render.Options{Width: t.width(), Color: t.color}
 	t.failures(r, o)
 	t.skipped(r)
+	if len(r.Warnings) > 0 {
+		fmt.Fprintln(t.errs)
+		_ = render.Diagnostics(t.errs, r.Warnings, o)
+	}
 	t.leftBehind(r)
 	t.residue(r)
 	t.outputs(r)
@@ -41,7 +45,7 @@ func (t resultText) headline(r *apply.Result, exit int) string {
 		state, paint = "interrupted", s.Yellow
 	case exit == exitNeedsAnswer:
 		state, paint = "waits for an answer", s.Yellow
-	case len(r.Failures) > 0 || exit == 1:
+	case len(r.Failures) > 0 || exit == exitFailed:
 		state, paint = "failed", s.Alarm
 		if r.Changed {
 			state = "incomplete"
@@ -53,9 +57,6 @@ func (t resultText) headline(r *apply.Result, exit int) string {
 		render.Plural(r.Reads+r.Writes, "request"), render.Plural(r.Reads, "read"), render.Plural(r.Writes, "write"),
 		render.HumanDuration(r.Duration))
 }
-
-// exitNeedsAnswer is the exit code of a run that needs an answer from the operator.
-const exitNeedsAnswer = 5
 
 func (t resultText) failures(r *apply.Result, o render.Options) {
 	for _, f := range r.Failures {

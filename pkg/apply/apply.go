@@ -86,6 +86,7 @@ type Result struct {
 	Reads       int
 	Writes      int
 	Outputs     []*spec.Output
+	Warnings    spec.Diagnostics  // of the configuration, as it is seen after the run: checks that do not hold
 	LeftBehind  []*state.Leftover // objects that this run let go of because the API cannot delete them
 
 	unverified bool // the goal state was not observed

@@ -84,7 +84,7 @@ func (c *checker) look(ctx context.Context, ref plan.KindRef) (*look, error) {
 	}
 	next := &look{LiveKind: live, at: now, byIdentity: map[string][]string{}}
 	for id, o := range live.Objects {
-		key := liveKey(kind, o)
+		key := plan.IdentityKey(kind, o.Values)
 		next.byIdentity[key] = append(next.byIdentity[key], id)
 	}
 	v.last = next
@@ -200,8 +200,8 @@ func (c *checker) twins(ctx context.Context, ch *plan.Change, kind *spec.Kind, d
 		return nil, err
 	}
 	var ids []string
-	for _, id := range live.byIdentity[wantedKey(kind, desired)] {
-		if sameIdentity(kind, desired, live.Objects[id]) {
+	for _, id := range live.byIdentity[plan.IdentityKey(kind, desired)] {
+		if plan.SameIdentity(kind, desired, live.Objects[id]) {
 			ids = append(ids, id)
 		}
 	}

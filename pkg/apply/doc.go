@@ -1,5 +1,5 @@
 // Package apply carries plans out: check, journal, call, wait, record, verify. It also reads what plans are made
-// from ([Refresh], [Planner]) and decides what requests without an answer have done (settling).
+// from ([Planner]) and decides what requests without an answer have done (settling).
 //
 // It prints nothing: what happens is told as [Event]s. It keeps nothing: what must outlive the process is in the
 // [state.Store] before, and not after, the outside world is touched.

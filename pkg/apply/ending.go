@@ -148,7 +148,7 @@ func (e *ending) outputs() []state.Write {
 	switch {
 	case e.made.Plan.Destroy:
 	case e.second != nil:
-		e.result.Outputs = e.second.Config.Outputs
+		e.result.Outputs, e.result.Warnings = e.second.Config.Outputs, news(e.second.Config.Diagnostics, e.made.Config.Diagnostics)
 	default:
 		e.result.Outputs = e.made.Config.Outputs
 	}
@@ -166,6 +166,15 @@ func (e *ending) outputs() []state.Write {
 		}
 	}
 	return []state.Write{state.SetOutputs{Outputs: stored}}
+}
+
+// news are diagnostics that were not told before.
+func news(now, before spec.Diagnostics) spec.Diagnostics {
+	told := map[string]bool{}
+	for _, d := range before {
+		told[d.Summary+"\x00"+d.Detail] = true
+	}
+	return slices.DeleteFunc(slices.Clone(now), func(d spec.Diagnostic) bool { return told[d.Summary+"\x00"+d.Detail] })
 }
 
 // ExitCode is what the process should answer: 0 done, 1 failed and nothing changed, 3 changed but not everything, 5 a

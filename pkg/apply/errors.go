@@ -34,12 +34,13 @@ func (e *AccountError) Error() string {
 	return fmt.Sprintf("the provider of account %s knows no kind %q", e.Account, e.Kind)
 }
 
-// DriftError: the object is not what the plan saw; nothing was sent for it.
+// DriftError: the object is not what the plan saw.
 type DriftError struct {
 	Address    spec.Address
 	ID         string
 	Gone       bool     // it does not exist any more
 	Appeared   bool     // an object with the identity of a planned create exists now
+	Sent       bool     // a request about it had left already, and had no effect; otherwise nothing was sent
 	Attributes []string // that differ
 }
 
@@ -47,6 +48,8 @@ func (e *DriftError) Error() string {
 	switch {
 	case e.Appeared:
 		return fmt.Sprintf("%s: since the plan was made, %s appeared with the same identity: nothing was sent; plan again", e.Address, e.ID)
+	case e.Gone && e.Sent:
+		return fmt.Sprintf("%s: %s does not exist any more, so what was sent for it had no effect; plan again", e.Address, e.ID)
 	case e.Gone:
 		return fmt.Sprintf("%s: since the plan was made, %s was deleted by somebody else: nothing was sent; plan again", e.Address, e.ID)
 	}

@@ -43,17 +43,17 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 		return nil, err
 	}
 	if old := x.ledger.resource(a, ""); old != nil {
-		return nil, refuse(fmt.Sprintf("vpsync state rm %s", shellWord(a.String())), "it is bound to %s already", old.ID)
+		return nil, refuse(fmt.Sprintf("vpsync state rm %s", plan.ShellWord(a.String())), "it is bound to %s already", old.ID)
 	}
 	for _, other := range st.Resources {
 		if other.ID == id && other.Account == ref.Account && other.Address.Kind == ref.Kind {
-			return nil, refuse(fmt.Sprintf("vpsync state mv %s %s", shellWord(other.Address.String()), shellWord(a.String())),
+			return nil, refuse(fmt.Sprintf("vpsync state mv %s %s", plan.ShellWord(other.Address.String()), plan.ShellWord(a.String())),
 				"%s has that object", other.Address)
 		}
 	}
 	for _, in := range x.ledger.open() {
 		if in.Address == a {
-			return nil, refuse(question(in).Remedy, "a %s of it, sent at %s, is not settled", in.Operation, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
+			return nil, refuse(plan.AskIntent(in).Remedy, "a %s of it, sent at %s, is not settled", in.Operation, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
 		}
 	}
 	object, known, err := find(ctx, client, kind, ref, id, x.clock)
@@ -96,7 +96,7 @@ func (r *Runner) noBlock(config *spec.Response, a spec.Address, id string) error
 	for _, other := range config.Resources {
 		if other.Address.Kind == a.Kind && other.Address.Name == a.Name {
 			e.Problem = fmt.Sprintf("the block %s.%s has no such instance", a.Kind, a.Name)
-			e.Remedy = fmt.Sprintf("vpsync import %s %s", shellWord(other.Address.String()), shellWord(id))
+			e.Remedy = fmt.Sprintf("vpsync import %s %s", plan.ShellWord(other.Address.String()), plan.ShellWord(id))
 			return e
 		}
 	}

@@ -64,7 +64,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		}
 	case plan.Adopt:
 		left := r.ledger.claim(objectKey{refOf(ch), ch.TakesBack})
-		_, err = m.adopt(ctx, w, ch.ID, left)
+		if _, err = m.adopt(ctx, w, ch.ID, left); err != nil && left != nil {
+			r.ledger.release(leftoverKey(left))
+		}
 	default:
 		err = m.resume(ctx, w)
 	}
@@ -191,7 +193,7 @@ func (m *making) appeared(w *walk, twins []string) error {
 
 // identity is a key that creates share which could be mistaken for one another.
 func (m *making) identity() string {
-	return m.change.Account + "\x00" + m.change.Kind + "\x00" + wantedKey(m.kind, m.want.plain)
+	return m.change.Account + "\x00" + m.change.Kind + "\x00" + plan.IdentityKey(m.kind, m.want.plain)
 }
 
 // unready: the object is waited for, and was not seen ready. What cannot be looked at is not waited for.

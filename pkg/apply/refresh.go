@@ -22,17 +22,6 @@ const atOnce = 8
 // firstPause is the pause before an object that is missing is looked for again while a list may still lag; it doubles.
 const firstPause = 500 * time.Millisecond
 
-// Refresh reads the objects that a plan compares: for each kind that the configuration or the state uses, a list or single
-// reads, whichever is cheaper and correct; a second look before anything is called gone. config may be nil (destroy).
-// With RefreshNone it asks nothing and answers nil.
-func Refresh(ctx context.Context, accounts Accounts, st *state.State, config *spec.Response, mode RefreshMode, clock providers.Clock) (*plan.Live, error) {
-	read, err := refresh(ctx, accounts, demands(accounts, st, config), mode, orReal(clock))
-	if err != nil || read == nil {
-		return nil, err
-	}
-	return read.live, nil
-}
-
 // reading is what a refresh found, and which details it read on the way.
 type reading struct {
 	live    *plan.Live

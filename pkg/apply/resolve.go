@@ -36,7 +36,7 @@ func (r *Runner) Resolve(ctx context.Context, a spec.Address, answer Answer) err
 		}
 	}
 	if given != 1 {
-		return &ResolveError{Address: a, Problem: "exactly one of --id, --retry and --forget answers the question", Remedy: question(open[0]).Remedy}
+		return &ResolveError{Address: a, Problem: "exactly one of --id, --retry and --forget answers the question", Remedy: plan.AskIntent(open[0]).Remedy}
 	}
 	writes := append(x.accountWrites(), state.PutRun{Run: x.ended(0)})
 	for _, in := range open {
@@ -70,7 +70,7 @@ func (r *run) answer(ctx context.Context, in *state.Intent, answer Answer) ([]st
 		return []state.Write{state.RemoveResource{Address: in.Address, Deposed: in.Deposed}}, nil
 	}
 	refuse := func(format string, args ...any) error {
-		return &ResolveError{Address: in.Address, Problem: fmt.Sprintf(format, args...), Remedy: question(in).Remedy}
+		return &ResolveError{Address: in.Address, Problem: fmt.Sprintf(format, args...), Remedy: plan.AskIntent(in).Remedy}
 	}
 	ref := plan.KindRef{Account: in.Account, Kind: in.Kind}
 	client, kind, err := r.Accounts.kind(ref)

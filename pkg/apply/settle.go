@@ -229,7 +229,7 @@ func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *s
 	var alike, equal, older []*spec.Object
 	for i := range objects {
 		o := &objects[i]
-		if owned[o.ID] || slices.Contains(in.Seen, o.ID) || !sameIdentity(kind, applied, o) {
+		if owned[o.ID] || slices.Contains(in.Seen, o.ID) || !plan.SameIdentity(kind, applied, o) {
 			continue
 		}
 		if o, err = detailed(ctx, client, kind, applied, o); err != nil {
@@ -360,7 +360,10 @@ func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *s
 			q.tell.emit(EventSettled, func(e *Event) { e.Operation, e.Message = in.Operation, "it was carried out" })
 			return f.object, true, nil
 		case overtaken:
-			return nil, false, &DriftError{Address: in.Address, ID: in.ObjectID, Gone: true}
+			if err := r.commit(ctx, state.CloseIntent{ID: in.ID}); err != nil {
+				return nil, false, err
+			}
+			return nil, false, &DriftError{Address: in.Address, ID: in.ObjectID, Gone: true, Sent: true}
 		case undecidable:
 			if err := r.ask(ctx, in, f.reason, q.tell); err != nil {
 				return nil, false, err
@@ -393,34 +396,8 @@ func (r *run) questions() []plan.Question {
 	var all []plan.Question
 	for _, in := range r.ledger.open() {
 		if in.Question {
-			all = append(all, question(in))
+			all = append(all, plan.AskIntent(in))
 		}
 	}
 	return all
-}
-
-// question asks the operator what an open intent did.
-func question(in *state.Intent) plan.Question {
-	a := in.Address
-	name := shellWord(a.String())
-	remedy := ""
-	if in.Operation != spec.OpDelete {
-		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", name)
-	}
-	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", name, name)
-	return plan.Question{
-		Kind: plan.AskPending, Address: &a,
-		Summary: fmt.Sprintf("%s: was its %s carried out?", a, in.Operation),
-		Detail: fmt.Sprintf("Run %s sent it at %s and got no answer that tells, and %s. Nothing is sent for %s until you have said.",
-			in.Run, in.Opened.UTC().Format(time.RFC3339), in.Reason, a),
-		Remedy: remedy,
-	}
-}
-
-// shellWord quotes what a shell would take apart.
-func shellWord(s string) string {
-	if !strings.ContainsAny(s, `["'$ *?\`+"`") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

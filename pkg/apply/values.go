@@ -3,7 +3,6 @@ package apply
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -97,70 +96,12 @@ func overlay(base, top spec.Values) spec.Values {
 // readable: an answer can hold the attribute.
 func readable(a *spec.Attribute) bool { return a != nil && !a.Unreadable && !a.Sensitive }
 
-// identityOf is what an object with these values has as one of its identity attributes. One that they do not name counts as
-// what the API then sets, or as unset; ok is false where that is anybody's guess.
-func identityOf(a *spec.Attribute, v spec.Values) (value cty.Value, ok bool) {
-	value, named := v[a.Name]
-	switch {
-	case named && !value.IsNull():
-		return value, true
-	case a.Default != cty.NilVal:
-		return a.Default, true
-	case a.ServerDefault != cty.NilVal:
-		return a.ServerDefault, true
-	case a.Computed:
-		return cty.NilVal, false
-	}
-	return cty.NullVal(a.Type), true
-}
-
 // answered is an attribute of an object; what its answer left out is unset.
 func answered(a *spec.Attribute, o *spec.Object) cty.Value {
 	if v, ok := o.Values[a.Name]; ok {
 		return v
 	}
 	return cty.NullVal(a.Type)
-}
-
-// sameIdentity says whether an object has the identity that these values describe.
-func sameIdentity(kind *spec.Kind, v spec.Values, o *spec.Object) bool {
-	for _, name := range kind.Identity {
-		a := kind.Attribute(name)
-		if !readable(a) || (a.DetailOnly && !o.Detail) {
-			continue
-		}
-		if was, ok := identityOf(a, v); ok && !a.Same(was, answered(a, o)) {
-			return false
-		}
-	}
-	return true
-}
-
-// identityKey is the part of an identity that is compared exactly, as text: objects with the same identity have the same
-// key, and few others do.
-func identityKey(kind *spec.Kind, value func(*spec.Attribute) cty.Value) string {
-	var b strings.Builder
-	for _, name := range kind.Identity {
-		a := kind.Attribute(name)
-		if readable(a) && !a.DetailOnly && !a.Computed && a.Equal == spec.EqualExact {
-			b.Write(text(value(a)))
-			b.WriteByte(0)
-		}
-	}
-	return b.String()
-}
-
-// wantedKey is the identity key of what is wanted.
-func wantedKey(kind *spec.Kind, v spec.Values) string {
-	return identityKey(kind, func(a *spec.Attribute) cty.Value {
-		value, _ := identityOf(a, v)
-		return value
-	})
-}
-
-// liveKey is the identity key of what exists.
-func liveKey(kind *spec.Kind, o *spec.Object) string {
-	return identityKey(kind, func(a *spec.Attribute) cty.Value { return answered(a, o) })
 }
 
 // sameAsApplied says whether every readable attribute of the values is live, and how many of them could be compared.

@@ -2,10 +2,8 @@ package plan
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -254,20 +252,6 @@ func match(kind *spec.Kind, desired spec.Values, l *state.Leftover, is spec.Valu
 	return !unknown, unknown
 }
 
-// unnamed is the value of an identity attribute that the configuration does not name: what the create sends or the API then
-// sets, null where it is then unset, and NilVal where the API chooses.
-func unnamed(a *spec.Attribute) cty.Value {
-	switch {
-	case a.Default != cty.NilVal:
-		return a.Default
-	case a.ServerDefault != cty.NilVal:
-		return a.ServerDefault
-	case a.Computed:
-		return cty.NilVal
-	}
-	return cty.NullVal(a.Type)
-}
-
 // changeable: an operation of the kind can change the attribute of an object that exists.
 func changeable(kind *spec.Kind, a *spec.Attribute) bool {
 	op := kind.Operations[changingOperation(a)]
@@ -308,36 +292,3 @@ func conformed(kind *spec.Kind, v spec.Values) spec.Values {
 	}
 	return out
 }
-
-// identityKey puts objects that can have the same identity into one bucket, so that a search looks at few. It is made of the
-// identity attributes that use says are fit for it. known is false where one of them is unknown, so that any bucket may be the one.
-func identityKey(kind *spec.Kind, v spec.Values, use func(*spec.Attribute) bool) (key string, known bool) {
-	known = true
-	var parts []string
-	for _, name := range kind.Identity {
-		a := kind.Attribute(name)
-		if a == nil || !use(a) {
-			continue
-		}
-		value, ok := v[name]
-		switch {
-		case !ok || value.IsKnown() && value.IsNull():
-			parts = append(parts, "null")
-		case !value.IsKnown():
-			known = false
-		default:
-			b, _ := json.Marshal(value.AsString())
-			parts = append(parts, string(b))
-		}
-	}
-	return strings.Join(parts, ","), known
-}
-
-// exact: objects can be told apart by the attribute's text, where it is not named counting as unset.
-func exact(a *spec.Attribute) bool {
-	return !a.Unreadable && !a.Sensitive && !a.DetailOnly && a.Equal == spec.EqualExact && a.Type == cty.String &&
-		(a.Required || (!a.Computed && a.Default == cty.NilVal && a.ServerDefault == cty.NilVal))
-}
-
-// named: besides, the attribute is always given, and seldom unknown.
-func named(a *spec.Attribute) bool { return exact(a) && a.Required && a.Refers == "" }

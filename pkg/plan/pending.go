@@ -37,7 +37,7 @@ func (p *planner) holdBack() {
 		})
 		if in.Question && !asked[in.Address] {
 			asked[in.Address] = true
-			p.plan.Questions = append(p.plan.Questions, askPending(in))
+			p.plan.Questions = append(p.plan.Questions, AskIntent(in))
 		}
 		root[in.Address] = in.Address
 		todo = append(todo, in.Address)
@@ -106,7 +106,7 @@ func (p *planner) doubles(in *state.Intent) []*decision {
 		for name, v := range d.desired.Values {
 			plain[name], _ = v.UnmarkDeep()
 		}
-		if sameIdentity(kind, plain, made) {
+		if SameIdentity(kind, plain, made) {
 			out = append(out, d)
 		}
 	}
@@ -131,9 +131,10 @@ func (p *planner) usedBy(a spec.Address) []spec.Address {
 	return slices.Compact(all)
 }
 
-func askPending(in *state.Intent) Question {
+// AskIntent asks the operator what an open intent did.
+func AskIntent(in *state.Intent) Question {
 	a := in.Address
-	word := shellWord(a.String())
+	word := ShellWord(a.String())
 	remedy := ""
 	if in.Operation != spec.OpDelete {
 		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", word)

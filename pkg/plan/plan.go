@@ -186,7 +186,7 @@ type Plan struct {
 	SeenGone  []*state.Leftover // leftovers that no longer exist: they are dropped from the state
 	Unmanaged []Unmanaged
 	Pending   []Pending
-	Questions []Question // with any of these, nothing is sent, and the exit code is 5
+	Questions []Question // the exit code is 5; with any but those of open intents, nothing is sent
 	Warnings  []spec.Diagnostic
 	Outputs   []OutputChange
 	Cost      []Cost

@@ -66,7 +66,7 @@ func Relocate(st *state.State, moves []spec.Move, config *spec.Response) (*state
 			if !move(now, to) && taken[to] != origin && !open[now] && !open[to] {
 				rng := m.Range
 				diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Both are recorded", Range: &rng,
-					Detail: fmt.Sprintf("%s cannot move to %s, which has an object of its own.", now, to), Remedy: "vpsync state show " + shellWord(to.String())})
+					Detail: fmt.Sprintf("%s cannot move to %s, which has an object of its own.", now, to), Remedy: "vpsync state show " + ShellWord(to.String())})
 			}
 		}
 	}

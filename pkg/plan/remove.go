@@ -49,6 +49,6 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Action = NoOp
 		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
 	default:
-		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", shellWord(d.address.String()), remedyForget))
+		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", ShellWord(d.address.String()), remedyForget))
 	}
 }

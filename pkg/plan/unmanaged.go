@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/vpsync/vpsync/pkg/spec"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // unmanaged are the objects of one listed kind that nobody owns.
@@ -54,7 +53,7 @@ func (p *planner) stockUnmanaged() {
 			if in.ObjectID != "" {
 				return o.ID == in.ObjectID
 			}
-			return in.Operation == spec.OpCreate && !slices.Contains(in.Seen, o.ID) && sameIdentity(u.kind, applied, o)
+			return in.Operation == spec.OpCreate && !slices.Contains(in.Seen, o.ID) && SameIdentity(u.kind, applied, o)
 		})
 	}
 	for _, u := range p.free {
@@ -103,7 +102,7 @@ func (p *planner) twin(d *decision) bool {
 	var twins []*spec.Object
 	key, _ := identityKey(d.kind, plain, exact) // an unknown identity is nobody's twin
 	for _, o := range u.bucket[key] {
-		if !u.taken[o.ID] && sameIdentity(d.kind, plain, o) {
+		if !u.taken[o.ID] && SameIdentity(d.kind, plain, o) {
 			twins = append(twins, o)
 		}
 	}
@@ -126,17 +125,17 @@ func (p *planner) twin(d *decision) bool {
 		return true
 	}
 	p.refuse(d, fmt.Sprintf("%s cannot be adopted as %s as it is: %s, which no operation changes", o.ID, d.address, list(differing(c))),
-		fmt.Sprintf("vpsync import %s %s    # or make the block equal the object, or rename it", shellWord(d.address.String()), shellWord(o.ID)))
+		fmt.Sprintf("vpsync import %s %s    # or make the block equal the object, or rename it", ShellWord(d.address.String()), ShellWord(o.ID)))
 	return true
 }
 
 func (p *planner) askTwin(d *decision, twins []*spec.Object) *Question {
 	a := d.address
-	address := shellWord(a.String())
+	address := ShellWord(a.String())
 	var ids, remedies []string
 	for _, o := range twins {
 		ids = append(ids, o.ID)
-		remedies = append(remedies, fmt.Sprintf("vpsync import %s %s", address, shellWord(o.ID)))
+		remedies = append(remedies, fmt.Sprintf("vpsync import %s %s", address, ShellWord(o.ID)))
 	}
 	detail := fmt.Sprintf("Nothing in the state owns %s of the account %s, with the same %s as %s would be created with. Creating it would make a second one.",
 		list(ids), d.account, list(d.kind.Identity), a)
@@ -150,29 +149,4 @@ func (p *planner) askTwin(d *decision, twins []*spec.Object) *Question {
 		Kind: AskTwin, Address: &a, Detail: detail, Remedy: strings.Join(remedies, "\n"),
 		Summary: fmt.Sprintf("%s exists already as %s, unmanaged", a, list(ids)),
 	}
-}
-
-// sameIdentity: the object has the identity that these values describe, all of it known. An attribute that they do not name counts as
-// what the API then sets, or as unset; one that the API never answers cannot tell objects apart.
-func sameIdentity(kind *spec.Kind, v spec.Values, o *spec.Object) bool {
-	for _, name := range kind.Identity {
-		a := kind.Attribute(name)
-		if a == nil || a.Unreadable || a.Sensitive || (a.DetailOnly && !o.Detail) {
-			continue
-		}
-		is, ok := o.Values[name]
-		if !ok {
-			is = cty.NullVal(a.Type)
-		}
-		want, named := v[name]
-		if !named || want.IsNull() {
-			if want = unnamed(a); want == cty.NilVal {
-				continue
-			}
-		}
-		if !want.IsWhollyKnown() || !a.Same(want, is) {
-			return false
-		}
-	}
-	return true
 }

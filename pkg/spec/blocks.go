@@ -43,6 +43,7 @@ type output struct {
 type resource struct {
 	kind, name  string
 	attributes  map[string]*hclsyntax.Attribute
+	nested      map[string]*nested // those of them that are written as blocks
 	count       hclsyntax.Expression
 	forEach     hclsyntax.Expression
 	dependsOn   []hcl.Traversal
@@ -68,7 +69,7 @@ var (
 )
 
 // MetaArguments are the names inside a block that no attribute may have.
-var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle"}
+var MetaArguments = []string{"id", "count", "for_each", "depends_on", "provider", "lifecycle", "dynamic"}
 
 // blocks takes in the top level of one file. Whether a kind exists is decided when schemas are at hand.
 func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
@@ -339,16 +340,11 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 		r.count = nil
 	}
 	for _, inner := range b.Body.Blocks {
-		if inner.Type == "dynamic" {
-			diags = append(diags, s.problem(inner.TypeRange, fmt.Sprintf("%s blocks are not supported yet", inner.Type), fmt.Sprintf("This version of vpsync does not know %s blocks, and ignores nothing silently.", inner.Type), ""))
-			continue
+		if inner.Type == "lifecycle" {
+			diags = append(diags, s.lifecycleBlock(r, inner)...)
 		}
-		if inner.Type != "lifecycle" {
-			diags = append(diags, s.problem(inner.TypeRange, "Unknown block", fmt.Sprintf("A %s block holds no %s block.%s", r.kind, inner.Type, didYouMean(inner.Type, []string{"lifecycle"})), ""))
-			continue
-		}
-		diags = append(diags, s.lifecycleBlock(r, inner)...)
 	}
+	diags = append(diags, s.attributeBlocks(r, b.Body)...)
 	if s.resources[r.kind] == nil {
 		s.resources[r.kind] = map[string]*resource{}
 	}

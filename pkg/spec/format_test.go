@@ -64,7 +64,7 @@ func FuzzFormat(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		out, diags := FormatSource(src, "main.hcl")
-		requireInside(t, diags, src)
+		requireInside(t, diags, "main.hcl", src)
 		if diags.HasErrors() {
 			require.Nil(t, out)
 			return

@@ -73,7 +73,7 @@ func (t templates) render(source, name string, vars cty.Value) (cty.Value, error
 	if inner.depth > maxTemplateDepth || *inner.calls > maxTemplateCalls {
 		return cty.NilVal, fmt.Errorf("templates may render each other %d deep, and %d in all", maxTemplateDepth, maxTemplateCalls)
 	}
-	for _, d := range guard([]byte(source), name, hclsyntax.LexTemplate) {
+	for _, d := range guardTemplate([]byte(source), name) {
 		return cty.NilVal, templateProblem(templatePlace(name, d.Range.Start.Line), d.Summary, d.Detail)
 	}
 	expr, problems := hclsyntax.ParseTemplate([]byte(source), name, hcl.InitialPos)

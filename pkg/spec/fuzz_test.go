@@ -30,21 +30,21 @@ func FuzzLoad(f *testing.F) {
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "main.hcl"), source, 0o600))
 		stack, diags := Load(dir)
-		requireInside(t, diags, source)
+		requireInside(t, diags, "main.hcl", source)
 		if stack == nil {
 			return
 		}
 		request := acme()
 		request.Objects = map[Address]Values{{Kind: "server", Name: "web"}: {"id": text("srv_1")}}
 		response := stack.Evaluate(request)
-		requireInside(t, response.Diagnostics, source)
+		requireInside(t, response.Diagnostics, "main.hcl", source)
 		_, err := json.Marshal(response)
 		require.NoError(t, err)
 		session := stack.Session(request)
 		for _, r := range response.Resources {
 			session.Know(r.Address, Values{"id": text("known")})
 			_, diags := session.Resource(r.Address)
-			requireInside(t, diags, source)
+			requireInside(t, diags, "main.hcl", source)
 			again, err := ParseAddress(r.Address.String())
 			if len(r.Address.String()) <= maxAddress {
 				require.NoError(t, err)
@@ -52,18 +52,18 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		_, diags = session.Outputs()
-		requireInside(t, diags, source)
+		requireInside(t, diags, "main.hcl", source)
 	})
 }
 
-func requireInside(t *testing.T, diags Diagnostics, source []byte) {
+func requireInside(t *testing.T, diags Diagnostics, file string, source []byte) {
 	source = bytes.TrimPrefix(source, []byte("\xef\xbb\xbf"))
 	for _, d := range diags {
 		require.NotEmpty(t, d.Summary)
 		if d.Range == nil {
 			continue
 		}
-		require.Equal(t, "main.hcl", d.Range.File)
+		require.Equal(t, file, d.Range.File)
 		require.LessOrEqual(t, 0, d.Range.Start.Byte)
 		require.LessOrEqual(t, d.Range.Start.Byte, d.Range.End.Byte)
 		require.LessOrEqualf(t, d.Range.End.Byte, len(source), "%+v", d)

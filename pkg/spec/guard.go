@@ -23,26 +23,48 @@ const (
 )
 
 // Guard says why a source must not be parsed, or nothing. It runs in time linear in the source.
-func Guard(src []byte, file string) Diagnostics { return guard(src, file, hclsyntax.LexConfig) }
+func Guard(src []byte, file string) Diagnostics {
+	if refused := guardText(src, file); len(refused) > 0 {
+		return refused
+	}
+	tokens, _ := hclsyntax.LexConfig(src, file, hcl.InitialPos) // its complaints come again, with more context, from the parser
+	return guardTokens(tokens, nesting{byLine: true})
+}
 
-// guard does so for what a lexer makes of the source: a file, or a template.
-func guard(src []byte, file string, lex func([]byte, string, hcl.Pos) (hclsyntax.Tokens, hcl.Diagnostics)) Diagnostics {
-	start := &Range{File: file, Start: Pos{Line: 1, Column: 1}, End: Pos{Line: 1, Column: 1}}
+// guardTemplate does so for a template that stands in a file of its own.
+func guardTemplate(src []byte, file string) Diagnostics {
+	if refused := guardText(src, file); len(refused) > 0 {
+		return refused
+	}
+	tokens, _ := hclsyntax.LexTemplate(src, file, hcl.InitialPos)
+	return guardTokens(tokens, nesting{})
+}
+
+// guardText looks at what a file must be in any syntax.
+func guardText(src []byte, file string) Diagnostics {
+	refuse := func(summary, detail string) Diagnostics {
+		return Diagnostics{{Severity: SeverityError, Summary: summary, Detail: detail,
+			Range: &Range{File: file, Start: Pos{Line: 1, Column: 1}, End: Pos{Line: 1, Column: 1}}}}
+	}
+	if len(src) > MaxFileBytes {
+		return refuse("File is too large", fmt.Sprintf("%s has %d bytes; a file may have %d. Split it: all *.hcl files of a folder are one stack.", file, len(src), MaxFileBytes))
+	}
+	if !utf8.Valid(src) {
+		return refuse("File is not UTF-8", fmt.Sprintf("%s holds bytes that are not UTF-8 text. Save it in that encoding.", file))
+	}
+	if i := bytes.IndexByte(src, 0); i >= 0 {
+		return refuse("File holds a NUL byte", fmt.Sprintf("%s is not a text file: there is a NUL at byte %d.", file, i))
+	}
+	return nil
+}
+
+// guardTokens measures a sequence of tokens. Outermost is what they stand in: a file, an expression or a template.
+func guardTokens(tokens hclsyntax.Tokens, outermost nesting) Diagnostics {
 	refuse := func(summary, detail string, at *Range) Diagnostics {
 		return Diagnostics{{Severity: SeverityError, Summary: summary, Detail: detail, Range: at}}
 	}
-	if len(src) > MaxFileBytes {
-		return refuse("File is too large", fmt.Sprintf("%s has %d bytes; a file may have %d. Split it: all *.hcl files of a folder are one stack.", file, len(src), MaxFileBytes), start)
-	}
-	if !utf8.Valid(src) {
-		return refuse("File is not UTF-8", fmt.Sprintf("%s holds bytes that are not UTF-8 text. Save it in that encoding.", file), start)
-	}
-	if i := bytes.IndexByte(src, 0); i >= 0 {
-		return refuse("File holds a NUL byte", fmt.Sprintf("%s is not a text file: there is a NUL at byte %d.", file, i), start)
-	}
-	tokens, _ := lex(src, file, hcl.InitialPos) // its complaints come again, with more context, from the parser
 	unary := 0
-	open := []nesting{{byLine: true}} // the file itself, and what is open in it
+	open := []nesting{outermost} // and what is open in it
 	for i, t := range tokens {
 		inner := &open[len(open)-1]
 		switch t.Type {

@@ -56,13 +56,25 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 			diags = append(diags, s.problem(written.NameRange, "Not yours to set", fmt.Sprintf("%q of a %s is given by the API.", a.Name, kind.Name), "remove the line"))
 			continue
 		}
+		blocks := r.nested[a.Name]
+		if blocks != nil {
+			if wrong := x.misfits(kind, a.Name, blocks); wrong.HasErrors() {
+				diags = append(diags, wrong...)
+				continue
+			}
+		}
 		v, problems := x.evaluate(written.Expr, each)
 		if isLost(v) {
 			broken = true
 		} else if !problems.HasErrors() {
 			v = stripOrigins(v, used)
 			var converted Diagnostics
-			v, converted = x.attributeValue(kind, a, v, written.Expr.Range())
+			if blocks != nil {
+				v, converted = s.unfold(blocks, a.Type, v)
+			}
+			if !converted.HasErrors() {
+				v, converted = x.attributeValue(kind, a, v, written.Expr.Range())
+			}
 			problems = append(problems, converted...)
 		}
 		diags = append(diags, problems...)
@@ -71,7 +83,11 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 		}
 	}
 	for _, written := range inOrder(r.attributes) {
-		if kind.Attribute(written.Name) == nil {
+		switch blocks := r.nested[written.Name]; {
+		case kind.Attribute(written.Name) != nil:
+		case blocks != nil:
+			diags = append(diags, x.misfits(kind, written.Name, blocks)...)
+		default:
 			diags = append(diags, s.problem(written.NameRange, "Unknown argument", fmt.Sprintf("A %s has no argument %q.%s", kind.Name, written.Name, didYouMean(written.Name, settable(kind))), ""))
 		}
 	}

@@ -82,7 +82,7 @@ func ResourceBlock() Block {
 		{Name: "for_each", Description: "one for each key of a map or element of a set: each.key and each.value", Type: cty.DynamicPseudoType},
 		{Name: "depends_on", Description: "resources that must exist first, without being named otherwise"},
 		{Name: "provider", Description: "the account, where the stack has several: servosphere.eu"},
-	}, Blocks: []Block{lifecycleLanguage}}
+	}, Blocks: []Block{lifecycleLanguage, dynamicLanguage}}
 }
 
 // ruleLanguage is a block that states a rule.

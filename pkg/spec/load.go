@@ -11,9 +11,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Stack is one folder of HCL, parsed. It is made by Load and never changes; sessions opened on it do the evaluating.
@@ -71,7 +68,7 @@ func (s *Stack) Sources() map[string]string {
 // sources are the bytes of every file, for the snippets of diagnostics.
 type sources map[string][]byte
 
-// Load reads, guards and parses the *.hcl files of dir, but for variable files (*.vars.hcl), definitions
+// Load reads, guards and parses the *.hcl and *.hcl.json files of dir, but for variable files (*.vars.hcl), definitions
 // (*.provider.hcl) and tests (*.test.hcl). Problems found so far are in the diagnostics; the stack is nil only where
 // nothing could be parsed at all.
 func Load(dir string) (*Stack, Diagnostics) {
@@ -98,22 +95,16 @@ func Load(dir string) (*Stack, Diagnostics) {
 		}
 		src = bytes.TrimPrefix(src, byteOrderMark)
 		if total += len(src); total > maxStackBytes {
-			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The *.hcl files of %s hold more than %d bytes.", dir, maxStackBytes)})
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Stack is too large", Detail: fmt.Sprintf("The files of %s hold more than %d bytes.", dir, maxStackBytes)})
 			break
 		}
 		s.sources[name] = src
-		if refused := Guard(src, name); len(refused) > 0 {
-			diags = append(diags, refused...)
-			s.unparsed = true
-			continue
-		}
-		file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-		diags = append(diags, s.sources.fromHCL(problems)...)
+		body, problems := s.parse(src, name)
+		diags = append(diags, problems...)
 		s.unparsed = s.unparsed || problems.HasErrors()
-		if file == nil {
-			continue
+		if body != nil {
+			diags = append(diags, s.blocks(body)...)
 		}
-		diags = append(diags, s.blocks(file.Body.(*hclsyntax.Body))...)
 	}
 	diags.Sort()
 	return s, diags
@@ -132,26 +123,23 @@ func stackFiles(dir string) ([]string, Diagnostics) {
 		return nil, Diagnostics{d}
 	}
 	var names []string
-	var diags Diagnostics
 	for _, e := range entries {
 		name := e.Name()
+		plain := strings.TrimSuffix(name, ".json")
 		switch {
 		case strings.HasPrefix(name, "."):
-		case strings.HasSuffix(name, ".vars.hcl"), strings.HasSuffix(name, ".provider.hcl"), strings.HasSuffix(name, ".test.hcl"):
-		case strings.HasSuffix(name, ".hcl.json"):
-			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "JSON syntax is not supported yet",
-				Detail: fmt.Sprintf("%s would be ignored, which is hardly what you want.", name), Remedy: "write it as HCL, in a file that ends in .hcl"})
-		case strings.HasSuffix(name, ".hcl"):
+		case strings.HasSuffix(plain, ".vars.hcl"), strings.HasSuffix(plain, ".provider.hcl"), strings.HasSuffix(plain, ".test.hcl"):
+		case strings.HasSuffix(plain, ".hcl"):
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 && len(diags) == 0 {
+	if len(names) == 0 {
 		return nil, Diagnostics{{Severity: SeverityError, Summary: "No configuration here",
-			Detail: fmt.Sprintf("The folder %s holds no *.hcl file, so there is nothing to compare an account with.", dir),
+			Detail: fmt.Sprintf("The folder %s holds no *.hcl or *.hcl.json file, so there is nothing to compare an account with.", dir),
 			Remedy: "vpsync init    # writes a commented stack to start from"}}
 	}
 	slices.Sort(names)
-	return names, diags
+	return names, nil
 }
 
 // ReadFile reads a file of the stack in dir, as Load does: a symbolic link does not lead out of the folder, and a file larger than any

@@ -11,8 +11,12 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// VariableFile reads a file of variable values (*.vars.hcl): an argument for each.
+// VariableFile reads a file of variable values (*.vars.hcl): an argument for each. Where the name ends in .json it is one object,
+// whose values are taken as they stand: its strings are no templates.
 func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
+	if strings.HasSuffix(name, ".json") {
+		return jsonVariables(src, name)
+	}
 	if refused := Guard(src, name); len(refused) > 0 {
 		return nil, refused
 	}

@@ -72,34 +72,3 @@ func Components(n int, after func(i int) []int) [][]int {
 	slices.SortFunc(found, func(a, b []int) int { return a[0] - b[0] })
 	return found
 }
-
-// Cycle names one cycle, for a message: each node comes before the one that precedes it in the
-// list, and the last one's successor is the first. It is nil if the graph can be ordered.
-func Cycle(n int, after func(i int) []int) []int {
-	parts := Components(n, after)
-	if len(parts) == 0 {
-		return nil
-	}
-	part := parts[0]
-	inside := make(map[int]bool, len(part))
-	for _, v := range part {
-		inside[v] = true
-	}
-	// Within a component every node has a neighbour inside, so following the smallest one must come back.
-	at := map[int]int{}
-	var path []int
-	for v := part[0]; ; {
-		if i, seen := at[v]; seen {
-			return path[i:]
-		}
-		at[v] = len(path)
-		path = append(path, v)
-		next := -1
-		for _, w := range after(v) {
-			if inside[w] && (next < 0 || w < next) {
-				next = w
-			}
-		}
-		v = next
-	}
-}

@@ -29,20 +29,6 @@ func Questions(w io.Writer, questions []plan.Question, o Options) error {
 	return pg.writeTo(w)
 }
 
-// Outputs writes what changes of outputs, or nothing where nothing does.
-func Outputs(w io.Writer, outputs []plan.OutputChange, o Options) error {
-	pg := newPage(o)
-	pg.outputs(outputs)
-	return pg.writeTo(w)
-}
-
-// Attributes writes the attributes of a change as a plan shows them, indented by six columns.
-func Attributes(w io.Writer, c *plan.Change, o Options) error {
-	pg := newPage(o)
-	pg.attributes(c)
-	return pg.writeTo(w)
-}
-
 // Prose writes foreign sentences within the width. Lines after the first hang further in.
 func Prose(w io.Writer, indent, hang int, text string, o Options) error {
 	pg := newPage(o)

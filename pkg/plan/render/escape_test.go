@@ -128,7 +128,6 @@ func TestHostileTextIsHarmless(t *testing.T) {
 			require.NoError(t, render.Text(&b, p, o))
 			require.NoError(t, render.Diagnostics(&b, hostileDiagnostics(s), o))
 			require.NoError(t, render.Questions(&b, p.Questions, o))
-			require.NoError(t, render.Outputs(&b, p.Outputs, o))
 			table := render.NewTable("A", "B")
 			table.Row(s, s+s)
 			require.NoError(t, table.Write(&b, o))

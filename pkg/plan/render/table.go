@@ -25,9 +25,6 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// Len counts the rows.
-func (t *Table) Len() int { return len(t.rows) }
-
 // Write prints the table.
 func (t *Table) Write(w io.Writer, o Options) error {
 	widths := t.widths(o.width() - Width(t.Indent))
