@@ -162,9 +162,22 @@ func (r *run) absent(ctx context.Context, q *request, result providers.Result) e
 	return result.Refusal
 }
 
-// close records what the request did, and closes its intent, in one transaction.
+// close records what the request did, and closes its intent, in one transaction. A delete is done when the object is gone: until
+// then the intent stays open, so that a later run looks whether the API kept its word.
 func (r *run) close(ctx context.Context, q *request, object *spec.Object, carried func(*spec.Object) ([]state.Write, error)) error {
 	defer r.fly(q.intent.ID, false)
+	if q.intent.Operation == spec.OpDelete && q.kind.Lingers {
+		if err := r.boundary(BoundaryLeaving); err != nil {
+			return err
+		}
+		if err := q.client.WaitGone(ctx, q.intent.Kind, q.call.ID, q.tell.waiting); err != nil {
+			reason := "the API accepted it, and it was not waited for to the end"
+			if late := (*providers.LingerError)(nil); errors.As(err, &late) {
+				reason = late.Error()
+			}
+			return &UnsettledError{Address: q.intent.Address, Operation: q.intent.Operation, Err: err, Reason: reason + "; the next run looks again"}
+		}
+	}
 	writes, err := carried(object)
 	if err != nil {
 		return err // the intent stays open: what it did is known, but could not be put into words

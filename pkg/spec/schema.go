@@ -51,6 +51,8 @@ type Kind struct {
 	OperationOrder []string
 	// Waits: objects of this kind are ready only some time after their create.
 	Waits bool
+	// Lingers: a deleted object is still to be seen for some time after its delete was accepted.
+	Lingers bool
 	// Changed names the attribute whose unchanged value proves that a detail read would
 	// answer what the last one did; empty where the API offers none.
 	Changed string
@@ -201,7 +203,9 @@ type Object struct {
 	// that is never waited for, Ready is true.
 	Ready  bool
 	Failed bool
-	// Status is a word for people about the two ("provisioning"), or empty.
+	// Leaving: the object was deleted, and will be gone in a while.
+	Leaving bool
+	// Status is a word for people about these ("provisioning"), or empty.
 	Status string
 }
 
