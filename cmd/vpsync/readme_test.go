@@ -54,3 +54,18 @@ func fenced(t *testing.T, text, fence string) string {
 	require.True(t, ok)
 	return inner
 }
+
+// TestOwnProviderReadme: what the walk through examples/own-provider quotes stands there.
+func TestOwnProviderReadme(t *testing.T) {
+	const dir = "../../examples/own-provider/"
+	readme, err := os.ReadFile(dir + "README.md")
+	require.NoError(t, err)
+	definition, err := os.ReadFile(dir + "tern.provider.hcl")
+	require.NoError(t, err)
+	quotes := strings.Split(string(readme), "```hcl\n")[1:]
+	require.NotEmpty(t, quotes)
+	for _, q := range quotes {
+		quote, _, _ := strings.Cut(q, "```")
+		require.Contains(t, string(definition), quote)
+	}
+}

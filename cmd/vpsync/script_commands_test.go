@@ -37,6 +37,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"kill-each-point": cmdKillEachPoint,
 		"serve":           cmdServe,
 		"seed":            cmdSeed,
+		"tern":            cmdTern,
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
