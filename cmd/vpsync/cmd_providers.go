@@ -48,6 +48,9 @@ func (a *app) listProviders() error {
 	if err != nil {
 		return err
 	}
+	if err := a.tellLeftOut(); err != nil {
+		return err
+	}
 	for _, def := range all {
 		kinds := slices.Sorted(maps.Keys(def.Schema.Kinds))
 		docs = append(docs, newProviderDocument(def))
@@ -157,7 +160,7 @@ func usableByStacks(def *providers.Definition, file string) spec.Diagnostics {
 // describeDefinition says in short what a definition describes.
 func (a *app) describeDefinition(def *providers.Definition, file string) error {
 	doc := newProviderDocument(def)
-	fmt.Fprintf(a.out, "%s is right: %s (%s) at %s, %s.\n\n", render.Escape(file), render.Escape(doc.Title), doc.Name, doc.BaseURL, render.Plural(len(doc.Kinds), "kind"))
+	fmt.Fprintf(a.out, "%s is right: %s (%s) at %s, %s.\n\n", render.Escape(file), render.Escape(doc.Title), doc.Name, render.Escape(doc.BaseURL), render.Plural(len(doc.Kinds), "kind"))
 	t := render.NewTable("KIND", "ATTRIBUTES", "OPERATIONS", "INFERRED")
 	for _, k := range doc.Kinds {
 		var names, inferred []string
@@ -173,5 +176,5 @@ func (a *app) describeDefinition(def *providers.Definition, file string) error {
 		return err
 	}
 	fmt.Fprintln(a.out)
-	return render.Prose(a.out, 0, 0, doc.account(), a.outOptions())
+	return render.Prose(a.out, 0, 0, render.Escape(doc.account()), a.outOptions())
 }

@@ -98,6 +98,9 @@ func (a *app) schema() error {
 	if err != nil {
 		return err
 	}
+	if err := a.tellLeftOut(); err != nil {
+		return err
+	}
 	if a.json {
 		return a.printJSON(doc)
 	}

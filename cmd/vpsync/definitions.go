@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -153,6 +154,25 @@ func (a *app) everyDefinition() ([]*providers.Definition, error) {
 		}
 	}
 	return all, nil
+}
+
+// tellLeftOut warns of definitions of the stack that are not among every definition, since they are wrong.
+func (a *app) tellLeftOut() error {
+	var diags spec.Diagnostics
+	for _, block := range a.ownBlocks() {
+		_, err := a.ownDefinition(block)
+		if err == nil {
+			continue
+		}
+		d := spec.Diagnostic{Severity: spec.SeverityWarning, Summary: fmt.Sprintf("%s is left out", block.Name), Range: &block.Range,
+			Detail: "Its definition cannot be used.", Remedy: a.commandHere("vpsync validate")}
+		var inside spec.Diagnostics
+		if errors.As(err, &inside) {
+			d.Detail = fmt.Sprintf("Its definition has %s.", render.Plural(len(inside), "mistake"))
+		}
+		diags = append(diags, d)
+	}
+	return render.Diagnostics(a.errs, diags, a.errOptions())
 }
 
 // ownBlocks are the stack's provider blocks that bring a definition along, one for each provider.

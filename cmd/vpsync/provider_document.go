@@ -268,8 +268,9 @@ func lengthOf(seconds float64) string {
 func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 	w := &bytes.Buffer{}
 	s := render.Style{Color: o.Color}
-	say := func(indent, hang int, text string) { _ = render.Prose(w, indent, hang, text, prose) } // a Buffer does not fail
-	fmt.Fprintf(w, "%s (%s)\n%s\n", s.Bold(render.Escape(d.Title)), d.Name, d.BaseURL)
+	// What a definition of a stack says is foreign text. A Buffer does not fail.
+	say := func(indent, hang int, text string) { _ = render.Prose(w, indent, hang, render.Escape(text), prose) }
+	fmt.Fprintf(w, "%s (%s)\n%s\n", s.Bold(render.Escape(d.Title)), d.Name, render.Escape(d.BaseURL))
 	say(0, 0, d.account())
 	if limits := d.budget(); limits != "" {
 		say(0, 0, limits)
@@ -277,9 +278,9 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 	say(0, 0, fmt.Sprintf("What the vendor does not print was inferred; the lines are those of %s.provider.hcl.", d.Name))
 	for _, k := range d.Kinds {
 		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))
-		say(2, 0, render.Escape(k.Description))
+		say(2, 0, k.Description)
 		for _, habit := range k.habits() {
-			say(2, 0, render.Escape(habit))
+			say(2, 0, habit)
 		}
 		fmt.Fprintln(w)
 		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")

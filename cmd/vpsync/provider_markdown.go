@@ -13,7 +13,7 @@ func (d providerDocument) markdown() string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# %s\n", plainMarkdown(d.Title))
 	line("<!-- Made by `vpsync providers show %s --markdown`; `make docs` makes it again. -->\n", d.Name)
-	line("`provider \"%s\"` speaks to <%s>. %s", d.Name, d.BaseURL, plainMarkdown(d.account()))
+	line("`provider \"%s\"` speaks to <%s>. %s", d.Name, render.Escape(d.BaseURL), plainMarkdown(d.account()))
 	if limits := d.budget(); limits != "" {
 		line("%s", plainMarkdown(limits))
 	}
@@ -35,7 +35,7 @@ func (d providerDocument) markdown() string {
 		line("\n| operation | request | from | counts as |")
 		line("|---|---|---|---|")
 		for _, o := range k.Operations {
-			line("| %s | `%s` | %s | %s |", o.Name, render.Escape(o.Request), o.from(), orElse(o.RateLimit, "nothing"))
+			line("| %s | `%s` | %s | %s |", o.Name, render.Escape(o.Request), o.from(), cell(plainMarkdown(orElse(o.RateLimit, "nothing"))))
 		}
 		if len(k.Cannot) > 0 {
 			line("\nThe API cannot\n")
