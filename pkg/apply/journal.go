@@ -170,12 +170,8 @@ func (r *run) close(ctx context.Context, q *request, object *spec.Object, carrie
 		if err := r.boundary(BoundaryLeaving); err != nil {
 			return err
 		}
-		if err := q.client.WaitGone(ctx, q.intent.Kind, q.call.ID, q.tell.waiting); err != nil {
-			reason := "the API accepted it, and it was not waited for to the end"
-			if late := (*providers.LingerError)(nil); errors.As(err, &late) {
-				reason = late.Error()
-			}
-			return &UnsettledError{Address: q.intent.Address, Operation: q.intent.Operation, Err: err, Reason: reason + "; the next run looks again"}
+		if err := r.awaitGone(ctx, q.client, q.intent, false, q.tell); err != nil {
+			return err
 		}
 	}
 	writes, err := carried(object)
@@ -186,6 +182,19 @@ func (r *run) close(ctx context.Context, q *request, object *spec.Object, carrie
 		return err
 	}
 	return r.boundary(BoundaryRecorded)
+}
+
+// awaitGone waits until the object of a delete is gone that the API accepted. Its intent is open, and stays so with an error.
+func (r *run) awaitGone(ctx context.Context, client *providers.Client, in *state.Intent, atOnce bool, tell *teller) error {
+	err := client.WaitGone(ctx, in.Kind, in.ObjectID, atOnce, tell.waiting)
+	if err == nil {
+		return nil
+	}
+	reason := "the API accepted it, and it was not waited for to the end"
+	if late := (*providers.LingerError)(nil); errors.As(err, &late) {
+		reason = late.Error()
+	}
+	return &UnsettledError{Address: in.Address, Operation: in.Operation, Err: err, Reason: reason + "; the next run looks again"}
 }
 
 // unknown says whether a request may have been carried out although it failed. A conflict on a later attempt may be the

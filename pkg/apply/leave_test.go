@@ -3,9 +3,11 @@ package apply_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +89,40 @@ func TestCrashWhileLeaving(t *testing.T) {
 		require.Less(t, n, 100, "the run never ends")
 	}
 	require.True(t, crashed[apply.BoundaryLeaving])
+}
+
+// TestDestroyAfterCrash: a run that was killed while records were on their way out goes on once they are gone, since the host refuses to
+// delete a zone that still has any.
+func TestDestroyAfterCrash(t *testing.T) {
+	inTernWorld(t, func(t *testing.T, w *world) {
+		refused := 0
+		w.wire = func(next http.RoundTripper) http.RoundTripper {
+			return wire(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodDelete && !strings.Contains(r.URL.Path, "/records/") && len(w.objects("record")) > 0 {
+					refused++
+					body := io.NopCloser(strings.NewReader(`{"fault":{"name":"ZONE_IN_USE","text":"It has records."}}`))
+					return &http.Response{StatusCode: http.StatusConflict, Header: http.Header{}, Body: body}, nil
+				}
+				return next.RoundTrip(r)
+			})
+		}
+		w.write(names)
+		w.converge()
+		w.boundary = func(point string) error {
+			if point == apply.BoundaryLeaving {
+				return errCrash
+			}
+			return nil
+		}
+		_, err := w.run(t.Context(), context.Background(), "destroy")
+		require.ErrorIs(t, err, errCrash)
+		w.boundary = nil
+		result, err := w.run(t.Context(), context.Background(), "destroy")
+		require.NoError(t, err)
+		w.requireWell(result)
+		require.Empty(t, w.objects(""))
+		require.Zero(t, refused)
+	})
 }
 
 // TestDeleteNotKept: a delete that was accepted and never done is no success. The object stays recorded, and the next run deletes it

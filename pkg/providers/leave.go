@@ -26,8 +26,9 @@ func (e *LingerError) Error() string {
 
 // WaitGone blocks until a deleted object is not to be seen any more, or the definition's timeout passed: then the error is a
 // *LingerError. Of a kind whose objects are gone with the answer it returns at once. Several waits share lists as those of [Client.Wait]
-// do. seen (nil allowed) is called with each state that was observed.
-func (c *Client) WaitGone(ctx context.Context, kind, id string, seen func(spec.Object)) error {
+// do. It looks after the definition's interval first, or at once where atOnce is set: after a delete of long ago. seen (nil allowed)
+// is called with each state that was observed.
+func (c *Client) WaitGone(ctx context.Context, kind, id string, atOnce bool, seen func(spec.Object)) error {
 	k := c.def.Kinds[kind]
 	if k == nil {
 		_, _, err := c.operation(kind, spec.OpDelete)
@@ -45,6 +46,9 @@ func (c *Client) WaitGone(ctx context.Context, kind, id string, seen func(spec.O
 	defer poll.join(-1)
 	start := c.clock.Now()
 	due, looked, last := start.Add(every), start, ""
+	if atOnce {
+		due = start
+	}
 	for {
 		if err := c.clock.Sleep(ctx, due.Sub(c.clock.Now())); err != nil {
 			return err

@@ -55,20 +55,25 @@ func TestWaitGone(t *testing.T) {
 		c := client(t, lingering, l, realTime)
 		start := time.Now()
 		var seen []string
-		require.NoError(t, c.WaitGone(t.Context(), "box", "7", func(o spec.Object) { seen = append(seen, o.Status) }))
+		require.NoError(t, c.WaitGone(t.Context(), "box", "7", false, func(o spec.Object) { seen = append(seen, o.Status) }))
 		require.Equal(t, 30*time.Second, time.Since(start))
 		require.Equal(t, []string{"dying", "dying"}, seen)
 
 		start = time.Now()
-		err := c.WaitGone(t.Context(), "box", "8", nil)
+		err := c.WaitGone(t.Context(), "box", "8", false, nil)
 		var late *providers.LingerError
 		require.ErrorAs(t, err, &late)
 		require.Equal(t, `box 8 is still there 5m0s after its delete was accepted: its status is "dying"`, err.Error())
 		require.Equal(t, 5*time.Minute, time.Since(start))
 
+		// What was deleted long ago is looked for at once.
+		start = time.Now()
+		require.NoError(t, c.WaitGone(t.Context(), "box", "7", true, nil))
+		require.Zero(t, time.Since(start))
+
 		// A kind that says nothing of it is gone with the answer.
 		before := len(l.asked)
-		require.NoError(t, client(t, tiny, l, realTime).WaitGone(t.Context(), "box", "8", nil))
+		require.NoError(t, client(t, tiny, l, realTime).WaitGone(t.Context(), "box", "8", false, nil))
 		require.Len(t, l.asked, before)
 	})
 }
@@ -83,7 +88,7 @@ func TestWaitGoneTogether(t *testing.T) {
 		c := client(t, lingering, l, realTime)
 		var group sync.WaitGroup
 		for i := range 20 {
-			group.Go(func() { require.NoError(t, c.WaitGone(t.Context(), "box", fmt.Sprint(i), nil)) })
+			group.Go(func() { require.NoError(t, c.WaitGone(t.Context(), "box", fmt.Sprint(i), false, nil)) })
 		}
 		group.Wait()
 		require.Less(t, len(l.asked), 8, "%v", l.asked)
