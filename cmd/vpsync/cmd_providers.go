@@ -140,7 +140,11 @@ func readDefinition(file string) ([]byte, error) {
 func usableByStacks(def *providers.Definition, file string) spec.Diagnostics {
 	var diags spec.Diagnostics
 	warn := func(detail, remedy string) {
-		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityWarning, Summary: "No stack can use this definition", Detail: detail, Remedy: remedy, Range: &spec.Range{File: file, Start: spec.Pos{Line: 1, Column: 1}, End: spec.Pos{Line: 1, Column: 1}}})
+		start := spec.Pos{Line: 1, Column: 1}
+		diags = append(diags, spec.Diagnostic{
+			Severity: spec.SeverityWarning, Summary: "No stack can use this definition", Detail: detail, Remedy: remedy,
+			Range: &spec.Range{File: file, Start: start, End: start},
+		})
 	}
 	if src, embedded := embedded()[def.Name]; embedded {
 		if own, _ := providers.Decode(src, file); own != nil && own.Hash == def.Hash {

@@ -56,8 +56,8 @@ func inTernWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-// TestCrashWhileLeaving stops a run that deletes and replaces at each of its boundaries. The delete of what is on its way out is not sent again,
-// nothing is made twice, and in the end nothing is left of what went.
+// TestCrashWhileLeaving stops a run that deletes and replaces at each of its boundaries. The delete of what is on its way out
+// is not sent again, nothing is made twice, and in the end nothing is left of what went.
 func TestCrashWhileLeaving(t *testing.T) {
 	crashed := map[string]bool{}
 	for n, done := 1, false; !done; n++ {
