@@ -164,7 +164,11 @@ func usableByStacks(def *providers.Definition, file string) spec.Diagnostics {
 // describeDefinition says in short what a definition describes.
 func (a *app) describeDefinition(def *providers.Definition, file string) error {
 	doc := newProviderDocument(def)
-	fmt.Fprintf(a.out, "%s is right: %s (%s) at %s, %s.\n\n", render.Escape(file), render.Escape(doc.Title), doc.Name, render.Escape(doc.BaseURL), render.Plural(len(doc.Kinds), "kind"))
+	holds := render.Plural(len(doc.Kinds), "kind")
+	if n := len(doc.Data); n > 0 {
+		holds += ", " + render.Plural(n, "data source")
+	}
+	fmt.Fprintf(a.out, "%s is right: %s (%s) at %s, %s.\n\n", render.Escape(file), render.Escape(doc.Title), doc.Name, render.Escape(doc.BaseURL), holds)
 	t := render.NewTable("KIND", "ATTRIBUTES", "OPERATIONS", "INFERRED")
 	for _, k := range doc.Kinds {
 		var names, inferred []string

@@ -263,15 +263,15 @@ func header(name string, labels []string) string {
 
 // holds lists what may stand in a block.
 func holds(b schemaBlock) string {
-	if b.Open {
-		return "anything"
-	}
 	var parts []string
 	for _, at := range b.Arguments {
 		parts = append(parts, at.Name)
 	}
 	for _, inner := range b.Blocks {
 		parts = append(parts, inner.Name+" { }")
+	}
+	if b.Open {
+		parts = append(parts, "anything")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -23,6 +23,7 @@ func (a *app) validate(vars variableFlags) error {
 	stack, request, _, diags := a.loadStack(vars)
 	resources := 0
 	if stack != nil {
+		request.Unasked = true // it speaks to nobody
 		response := stack.Evaluate(request)
 		resources = len(response.Resources)
 		diags = append(diags, response.Diagnostics...)

@@ -173,6 +173,7 @@ func (a *app) declaredAddresses() offer {
 			taken[r.Address] = true
 		}
 		var out []word
+		request.Unasked = true
 		for _, r := range stack.Evaluate(request).Resources {
 			if !taken[r.Address] && (kind == "" || r.Address.Kind == kind) {
 				out = append(out, word{r.Address.String(), r.Range.String()})

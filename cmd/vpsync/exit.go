@@ -177,6 +177,7 @@ func (a *app) describe(err error) spec.Diagnostic {
 		locked   *state.LockedError
 		damaged  *state.DamagedError
 		endpoint *apply.EndpointError
+		asked    *apply.AskError
 		request  *providers.Error
 		imported *apply.ImportError
 		resolved *apply.ResolveError
@@ -211,6 +212,9 @@ func (a *app) describe(err error) spec.Diagnostic {
 		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
 	case errors.As(err, &request):
 		d.Summary = "A request failed"
+		if errors.As(err, &asked) {
+			d.Summary, d.Detail, d.Range, d.Address = "Data could not be read", sentenceOf(asked.Err.Error()), &asked.Range, asked.Address.String()
+		}
 		switch request.Status {
 		case 401, 403:
 			d.Summary = "The API does not accept the token"

@@ -25,6 +25,15 @@ type providerDocument struct {
 	// RateLimits are the classes that requests are counted in.
 	RateLimits []rateLimitDocument `json:"rate_limits"`
 	Kinds      []kindDocument      `json:"kinds"`
+	// Data are the questions that a stack may ask: what is given of an attribute is asked with, what is computed is the answer.
+	Data []dataDocument `json:"data"`
+}
+
+type dataDocument struct {
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Attributes  []attributeDocument `json:"attributes"`
+	Operations  []operationDocument `json:"operations"`
 }
 
 // authDocument is how the token is presented: "bearer", or in a "header", a "query" parameter, or for a "basic" user of this name.
@@ -86,7 +95,7 @@ type operationDocument struct {
 func newProviderDocument(def *providers.Definition) providerDocument {
 	d := providerDocument{
 		Name: def.Name, Title: def.Title, BaseURL: def.BaseURL, TokenEnv: def.Auth.TokenEnv, URLEnv: def.URLEnv,
-		Auth: authDocument{string(def.Auth.Scheme), def.Auth.Name}, RateLimits: []rateLimitDocument{},
+		Auth: authDocument{string(def.Auth.Scheme), def.Auth.Name}, RateLimits: []rateLimitDocument{}, Data: []dataDocument{},
 	}
 	for _, name := range def.Classes {
 		l := def.Schema.RateLimits[name]
@@ -102,20 +111,35 @@ func newProviderDocument(def *providers.Definition) providerDocument {
 		if l := def.Kinds[name].Leave; l != nil {
 			kd.Gone = &waitDocument{l.Leaving, l.Timeout.Seconds()}
 		}
-		for _, at := range k.Attributes {
-			kd.Attributes = append(kd.Attributes, attributeDocument{
-				Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
-				Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
-				rules: newSchemaAttribute(at),
-			})
-		}
-		for _, op := range k.OperationOrder {
-			o := k.Operations[op]
-			kd.Operations = append(kd.Operations, operationDocument{Name: op, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
-		}
+		kd.Attributes, kd.Operations = attributesOf(k), operationsOf(k)
 		d.Kinds = append(d.Kinds, kd)
 	}
+	for name := range keysSorted(def.Schema.Data) {
+		k := def.Schema.Data[name]
+		d.Data = append(d.Data, dataDocument{name, k.Description, attributesOf(k), operationsOf(k)})
+	}
 	return d
+}
+
+func attributesOf(k *spec.Kind) []attributeDocument {
+	list := []attributeDocument{}
+	for _, at := range k.Attributes {
+		list = append(list, attributeDocument{
+			Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
+			Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
+			rules: newSchemaAttribute(at),
+		})
+	}
+	return list
+}
+
+func operationsOf(k *spec.Kind) []operationDocument {
+	list := []operationDocument{}
+	for _, name := range k.OperationOrder {
+		o := k.Operations[name]
+		list = append(list, operationDocument{Name: name, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
+	}
+	return list
 }
 
 func given(a *spec.Attribute) string {
@@ -294,12 +318,7 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 		}
 		_ = t.Write(w, o)
 		fmt.Fprintln(w)
-		t = render.NewTable("OPERATION", "REQUEST", "FROM", "COUNTS AS")
-		t.Indent = "  "
-		for _, op := range k.Operations {
-			t.Row(op.Name, op.Request, op.from(), op.RateLimit)
-		}
-		_ = t.Write(w, o)
+		_ = operationsTable(k.Operations).Write(w, o)
 		if len(k.Cannot) > 0 {
 			fmt.Fprintf(w, "\n  The API cannot\n")
 			for _, c := range k.Cannot {
@@ -307,6 +326,28 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 			}
 		}
 	}
+	for _, q := range d.Data {
+		fmt.Fprintf(w, "\n%s\n", s.Bold("data "+q.Name))
+		say(2, 0, q.Description)
+		fmt.Fprintln(w)
+		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN")
+		t.Indent = "  "
+		for _, a := range q.Attributes {
+			t.Row(a.Name, a.Type, a.Given)
+		}
+		_ = t.Write(w, o)
+		fmt.Fprintln(w)
+		_ = operationsTable(q.Operations).Write(w, o)
+	}
 	_, err := to.Write(w.Bytes())
 	return err
+}
+
+func operationsTable(operations []operationDocument) *render.Table {
+	t := render.NewTable("OPERATION", "REQUEST", "FROM", "COUNTS AS")
+	t.Indent = "  "
+	for _, op := range operations {
+		t.Row(op.Name, op.Request, op.from(), op.RateLimit)
+	}
+	return t
 }

@@ -18,8 +18,18 @@ func (d providerDocument) markdown() string {
 		line("%s", plainMarkdown(limits))
 	}
 	line("\nAn operation that is *inferred* is not printed by the vendor: if an account answers 404 to it, correct that line of `%s%s`.\n", d.Name, definitionSuffix)
+	operations := func(list []operationDocument) {
+		line("\n| operation | request | from | counts as |")
+		line("|---|---|---|---|")
+		for _, o := range list {
+			line("| %s | `%s` | %s | %s |", o.Name, render.Escape(o.Request), o.from(), cell(plainMarkdown(orElse(o.RateLimit, "nothing"))))
+		}
+	}
 	for _, k := range d.Kinds {
 		line("- [%s](#%s)%s", k.Name, k.Name, briefly(k.Description))
+	}
+	for _, q := range d.Data {
+		line("- [data %s](#data-%s)%s", q.Name, q.Name, briefly(q.Description))
 	}
 	for _, k := range d.Kinds {
 		line("\n## %s\n", k.Name)
@@ -32,17 +42,25 @@ func (d providerDocument) markdown() string {
 		for _, a := range k.Attributes {
 			line("| %s |", strings.Join([]string{"`" + a.Name + "`", a.Type, a.Given, changeWords(a), a.readWords(), a.about()}, " | "))
 		}
-		line("\n| operation | request | from | counts as |")
-		line("|---|---|---|---|")
-		for _, o := range k.Operations {
-			line("| %s | `%s` | %s | %s |", o.Name, render.Escape(o.Request), o.from(), cell(plainMarkdown(orElse(o.RateLimit, "nothing"))))
-		}
+		operations(k.Operations)
 		if len(k.Cannot) > 0 {
 			line("\nThe API cannot\n")
 			for _, c := range k.Cannot {
 				line("- %s", plainMarkdown(c))
 			}
 		}
+	}
+	for _, q := range d.Data {
+		line("\n## data %s\n", q.Name)
+		if q.Description != "" {
+			line("%s\n", plainMarkdown(q.Description))
+		}
+		line("| attribute | type | given | about |")
+		line("|---|---|---|---|")
+		for _, a := range q.Attributes {
+			line("| `%s` | %s | %s | %s |", a.Name, a.Type, a.Given, a.about())
+		}
+		operations(q.Operations)
 	}
 	return b.String()
 }

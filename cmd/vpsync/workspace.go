@@ -83,7 +83,9 @@ func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *
 	if diags.HasErrors() {
 		if w.stack != nil {
 			// What evaluation finds is worth telling at the same time.
-			diags = append(diags, w.stack.Evaluate(w.request).Diagnostics...)
+			request := w.request
+			request.Unasked = true
+			diags = append(diags, w.stack.Evaluate(request).Diagnostics...)
 			diags.Sort()
 		}
 		return w, diags

@@ -24,7 +24,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 		return &ImportError{Address: a, ID: id, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
 	e := r.Planner.evaluation(st)
-	if err := e.evaluate(nil); err != nil {
+	if err := e.settle(ctx, r.Accounts); err != nil {
 		return nil, err
 	}
 	if failed(e.config.Diagnostics) {

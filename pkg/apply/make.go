@@ -33,6 +33,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	if err != nil {
 		return err
 	}
+	if err := w.asking.ask(ctx, r.Accounts, w.session, ch.Address); err != nil {
+		return err
+	}
 	desired, diags := w.session.Resource(ch.Address)
 	if failed(diags) || desired == nil {
 		return &EvaluationError{Address: ch.Address, Diagnostics: diags}

@@ -20,7 +20,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 		return nil, nil, err
 	}
 	e := p.evaluation(st)
-	if err := e.evaluate(nil); err != nil {
+	if err := e.settle(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	if failed(e.config.Diagnostics) {
@@ -29,7 +29,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if diags := e.relocate(); failed(diags) {
 		return nil, diags, nil
 	}
-	if err := e.evaluate(nil); err != nil {
+	if err := e.settle(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	wanted := demands(p.Accounts, e.state, e.config)
@@ -40,7 +40,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if err != nil {
 		return nil, e.config.Diagnostics, err
 	}
-	made, diags, err := e.plan(read)
+	made, diags, err := e.plan(ctx, read)
 	if made != nil && len(made.Plan.Unmatched) > 0 {
 		return nil, append(slices.Clone(diags), made.Plan.Unmatched...), err
 	}
@@ -48,15 +48,15 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 }
 
 // against plans with a reading at hand.
-func (p *Planner) against(st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
+func (p *Planner) against(ctx context.Context, st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
 	e := p.evaluation(st)
-	if err := e.evaluate(nil); err != nil {
+	if err := e.settle(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	if diags := e.relocate(); failed(diags) {
 		return nil, diags, nil
 	}
-	return e.plan(read)
+	return e.plan(ctx, read)
 }
 
 // evaluation is a configuration together with what it was told of existing objects.
@@ -67,6 +67,9 @@ type evaluation struct {
 	replaced map[spec.Address]bool   // their recorded objects will not be the ones that others refer to
 	adopted  map[spec.Address]string // ids of the objects that they take over; empty where that was found to be wrong
 	moved    []plan.Relocation
+	live     *plan.Live
+	answers  map[spec.Address]answer // of data blocks
+	asked    int                     // requests that the answers took
 	config   *spec.Response
 }
 
@@ -85,17 +88,18 @@ func (e *evaluation) relocate() spec.Diagnostics {
 }
 
 func (p *Planner) evaluation(st *state.State) *evaluation {
-	return &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}, adopted: map[spec.Address]string{}}
+	return &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}, adopted: map[spec.Address]string{}, answers: map[spec.Address]answer{}}
 }
 
 // plan evaluates and computes in turn. A replaced object's attributes are unknown to whoever refers to them, which may
 // replace more; an adopted one's are known, which may adopt more. It ends when neither grows: after as many rounds as there
 // are resources at most.
-func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
+func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagnostics, error) {
 	p := e.planner
 	made := &Made{State: e.state}
 	if read != nil {
 		made.Live, made.details = read.live, read.details
+		e.live = read.live
 	}
 	schemas := make(map[string]*spec.Schema, len(p.Accounts))
 	definitions := make(map[string]string, len(p.Accounts))
@@ -103,7 +107,7 @@ func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 		schemas[name], definitions[name] = c.Definition().Schema, c.Definition().Hash
 	}
 	for {
-		if err := e.evaluate(made.Live); err != nil {
+		if err := e.settle(ctx, p.Accounts); err != nil {
 			return nil, nil, err
 		}
 		if failed(e.config.Diagnostics) {
@@ -123,6 +127,7 @@ func (e *evaluation) plan(read *reading) (*Made, spec.Diagnostics, error) {
 		grown = e.takesOver(made.Plan) || grown
 		if !grown {
 			made.Config, made.Objects = e.config, e.objects
+			made.Plan.Reads += e.asked
 			if unmet := unmetBy(made); len(unmet) > 0 {
 				return nil, append(slices.Clone(e.config.Diagnostics), unmet...), nil
 			}
@@ -193,7 +198,10 @@ func (e *evaluation) evaluate(live *plan.Live) error {
 
 // known are the attributes of the objects that exist and stay.
 func (e *evaluation) known(live *plan.Live) (map[spec.Address]spec.Values, error) {
-	all := make(map[spec.Address]spec.Values, len(e.state.Resources))
+	all := make(map[spec.Address]spec.Values, len(e.state.Resources)+len(e.answers))
+	for a, told := range e.answers {
+		all[a] = told.values
+	}
 	for _, r := range e.state.Resources {
 		if r.Deposed != "" || e.replaced[r.Address] {
 			continue

@@ -89,11 +89,11 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 	return all
 }
 
-// everywhere adds the kinds that can be listed and that nothing is known of.
+// everywhere adds the kinds that can be listed and that nothing is known of, but for those whose objects come and go by themselves.
 func (accounts Accounts) everywhere(all map[plan.KindRef]*demand) {
 	for account, c := range accounts {
 		for name, kind := range c.Definition().Schema.Kinds {
-			if ref := (plan.KindRef{Account: account, Kind: name}); all[ref] == nil && kind.Can(spec.OpList) {
+			if ref := (plan.KindRef{Account: account, Kind: name}); all[ref] == nil && kind.Can(spec.OpList) && kind.WhenGone != spec.GoneForget {
 				all[ref] = &demand{ref: ref, details: map[string]bool{}}
 			}
 		}

@@ -21,6 +21,7 @@ const defaultParallelism = 10
 type walk struct {
 	made    *Made
 	session *spec.Session
+	asking  asking
 	check   *checker
 	// only limits the walk to some changes; nil is all.
 	only map[recordKey]bool

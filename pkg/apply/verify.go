@@ -73,7 +73,7 @@ func (r *run) planAgain(ctx context.Context, made *Made, touched map[plan.KindRe
 	for ref, k := range fresh.live.Kinds {
 		read.live.Kinds[ref] = k
 	}
-	second, _, err := r.Planner.against(st, read)
+	second, _, err := r.Planner.against(ctx, st, read)
 	return second, looked, err
 }
 

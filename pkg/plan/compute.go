@@ -33,6 +33,11 @@ func Compute(in Input) *Plan {
 		}
 	}
 	p.plan.Outputs = outputs(in)
+	for _, d := range in.Config.Data {
+		if !d.Askable() {
+			p.plan.Deferred = append(p.plan.Deferred, d.Address)
+		}
+	}
 	p.plan.Cost = p.cost()
 	return p.plan
 }

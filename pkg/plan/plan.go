@@ -195,6 +195,8 @@ type Plan struct {
 	LeftOut []LeftOut
 	// Unmatched are errors: Targets, Excludes or Replace name what there is not. Such a plan is not carried out.
 	Unmatched spec.Diagnostics
+	// Deferred are data blocks that are read when the plan is carried out, since what they ask with is not known before.
+	Deferred []spec.Address
 	// Unsettled are resources whose object is new after this plan: whatever the configuration computed from their
 	// recorded attributes must be computed again with these unknown, and the plan made again.
 	Unsettled []spec.Address

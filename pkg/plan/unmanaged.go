@@ -69,6 +69,9 @@ func (p *planner) collectUnmanaged() {
 	refs := slices.SortedFunc(maps.Keys(p.free), compareRefs)
 	for _, ref := range refs {
 		u := p.free[ref]
+		if u.kind.WhenGone == spec.GoneForget {
+			continue // such objects come and go by themselves: backups of a schedule
+		}
 		for _, o := range u.objects {
 			if u.adopted[o.ID] {
 				continue

@@ -61,7 +61,7 @@ type kindSource struct {
 // document reads the top level: one provider block, then kinds, data and tasks.
 func (d *decoder) document(body *hclsyntax.Body) {
 	d.def = &Definition{
-		Schema: &spec.Schema{Kinds: map[string]*spec.Kind{}, RateLimits: map[string]spec.RateLimit{}},
+		Schema: &spec.Schema{Kinds: map[string]*spec.Kind{}, Data: map[string]*spec.Kind{}, RateLimits: map[string]spec.RateLimit{}},
 		Kinds:  map[string]*Kind{},
 		Data:   map[string]*Query{},
 		Tasks:  map[string]*Task{},

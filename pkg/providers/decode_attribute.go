@@ -15,7 +15,8 @@ type attributeRole int
 
 const (
 	ofKind     attributeRole = iota // an attribute of a kind
-	ofArgument                      // what a query or task is asked with
+	ofArgument                      // what a task is given
+	ofQuestion                      // what a query is asked with
 	ofResult                        // what a query answers
 )
 
@@ -36,8 +37,16 @@ func (d *decoder) attribute(b *block, role attributeRole) (*spec.Attribute, Wire
 			wire.SentAs = s
 		}
 	}
+	if role == ofQuestion {
+		a.Catalog = d.typedList(b, "catalog", a.Type)
+		wire.Matches = Path(b.str("matches"))
+		if wire.Join = b.str("join"); (wire.Join == "") == a.Type.IsListType() {
+			d.errorAt(b.header, "Join and list", fmt.Sprintf("A list stands in a query as one text: join says what its elements are joined by, and nothing but a list has one, so %s cannot be sent.", b.name), "join = \",\"")
+		}
+	}
 	if role == ofResult {
 		a.Computed = true
+		wire.Emulate = b.expression("emulate")
 	}
 	if role == ofKind {
 		a.Computed = b.boolean("computed", false)
@@ -51,7 +60,7 @@ func (d *decoder) attribute(b *block, role attributeRole) (*spec.Attribute, Wire
 			wire.Emulate = e
 		}
 	}
-	if role != ofArgument {
+	if role == ofKind || role == ofResult {
 		wire.ReadsAs = d.valueMap(b, "reads_as", a.Type)
 		if p := b.str("read"); p != "" {
 			wire.ReadFrom = Path(p)

@@ -328,6 +328,7 @@ func (b *block) listMap(name string) map[string][]string {
 	}
 	m := map[string][]string{}
 	for k, e := range v.AsValueMap() {
+		m[k] = []string{} // any value, where none is named
 		for _, w := range e.AsValueSlice() {
 			m[k] = append(m[k], w.AsString())
 		}

@@ -16,7 +16,7 @@ func (d *decoder) checkAttribute(b *block, a *spec.Attribute, wire Wire, role at
 	wrong := func(argument, summary, detail, remedy string) {
 		d.errorAt(b.at(argument), summary, detail, remedy)
 	}
-	if role == ofArgument && !a.Required && !a.Optional {
+	if (role == ofArgument || role == ofQuestion) && !a.Required && !a.Optional {
 		a.Optional = true
 	}
 	if !a.Required && !a.Optional && !a.Computed {

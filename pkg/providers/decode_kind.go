@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -120,15 +121,63 @@ func (d *decoder) operations(b *block, src *kindSource) {
 // query decodes a data block: a read-only question.
 func (d *decoder) query(b *block) {
 	d.checkName(b, "data source", nil)
-	q := &Query{Name: b.label(), Description: b.str("description"), Wire: map[string]Wire{}}
-	q.Arguments = d.fields(b, "argument", ofArgument, q.Wire)
-	q.Results = d.fields(b, "attribute", ofResult, q.Wire)
+	q := &Query{
+		Kind: &Kind{
+			Schema: &spec.Kind{Name: spec.DataPrefix + b.label(), Description: b.str("description"), Asked: true, Operations: map[string]*spec.Operation{}},
+			Wire:   map[string]Wire{},
+		},
+		Lists: b.str("lists"),
+	}
+	arguments := d.fields(b, "argument", ofQuestion, q.Wire)
+	for _, a := range arguments {
+		a.Unreadable = true // unless the answer repeats it
+	}
+	q.Schema.Attributes = arguments
+	answered := map[string]Wire{}
+	for _, a := range d.fields(b, "attribute", ofResult, answered) {
+		q.answers(d, b, a, answered[a.Name])
+	}
 	q.Operation = d.operation(b, "data")
-	d.checkPath(b, q.Operation, q.Arguments, false)
+	q.Operation.Schema.Name = spec.OpRead
+	q.Schema.Operations[spec.OpRead], q.Schema.OperationOrder = q.Operation.Schema, []string{spec.OpRead}
+	d.checkPath(b, q.Operation, arguments, false)
 	if q.Operation.Method != "" && q.Operation.Method != "GET" {
 		d.errorAt(b.at("request"), "Not a read", "Data is asked for with GET: it is read again whenever an answer is lost.", "")
 	}
-	d.def.Data[q.Name] = q
+	if q.Lists != "" {
+		switch a := q.Schema.Attribute(q.Lists); {
+		case a == nil || !a.Computed:
+			d.unknownName(b.at("lists"), "attribute", q.Lists, slices.Collect(maps.Keys(answered)))
+		case !a.Type.IsListType():
+			d.errorAt(b.at("lists"), "Not a list", fmt.Sprintf("lists names the attribute that the entries of all pages fill; %q is no list.", q.Lists), "type = list(object({ id = string }))")
+		}
+	}
+	if wire, ok := q.Wire[q.Lists]; ok {
+		wire.ReadFrom = Path(q.Lists) // all entries, wherever they lie in each page
+		q.Wire[q.Lists] = wire
+	}
+	d.def.Data[b.label()], d.def.Schema.Data[b.label()] = q, q.Schema
+}
+
+// answers adds an attribute of the answer. One that an argument asks with, too, is one attribute: what was asked, else what the API
+// says.
+func (q *Query) answers(d *decoder, b *block, a *spec.Attribute, wire Wire) {
+	asked := q.Schema.Attribute(a.Name)
+	if asked == nil {
+		q.Schema.Attributes, q.Wire[a.Name] = append(q.Schema.Attributes, a), wire
+		return
+	}
+	if !asked.Type.Equals(a.Type) {
+		d.errorAt(b.header, "Two types of one attribute", fmt.Sprintf("%q of %s is asked for and answered with different types.", a.Name, b.name), "")
+	}
+	asked.Computed, asked.Unreadable = true, false
+	if asked.Description == "" {
+		asked.Description = a.Description
+	}
+	asked.Examples = append(asked.Examples, a.Examples...)
+	both := q.Wire[a.Name]
+	both.ReadFrom, both.ReadsAs, both.Emulate = wire.ReadFrom, wire.ReadsAs, wire.Emulate
+	q.Wire[a.Name] = both
 }
 
 // task decodes a task block: something done once, on demand.
@@ -150,8 +199,12 @@ func (d *decoder) task(b *block) {
 // fields decodes the arguments or results of a query or task.
 func (d *decoder) fields(b *block, blockType string, role attributeRole, wires map[string]Wire) []*spec.Attribute {
 	var list []*spec.Attribute
+	var reserved []string
+	if role == ofQuestion {
+		reserved = slices.DeleteFunc(slices.Clone(reservedAttributes), func(name string) bool { return name == "id" })
+	}
 	for _, ab := range b.blocks(blockType, 1) {
-		d.checkName(ab, blockType, nil)
+		d.checkName(ab, blockType, reserved)
 		a, wire := d.attribute(ab, role)
 		wires[a.Name] = wire
 		list = append(list, a)

@@ -58,6 +58,9 @@ func (d *decoder) operation(b *block, name string) *Operation {
 		d.unknownName(b.at("rate_limit"), "rate limit", class, d.def.Classes)
 	}
 	if name == "data" || name == "task" {
+		if name == "data" {
+			op.Paging = d.paging(b)
+		}
 		b.finish()
 		return op
 	}

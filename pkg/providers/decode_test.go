@@ -101,9 +101,14 @@ func TestWholeLanguage(t *testing.T) {
 	require.NotNil(t, box.Wire["label"].Emulate)
 
 	plans := def.Data["plans"]
-	require.Equal(t, "region", plans.Arguments[0].Name)
-	require.True(t, plans.Arguments[0].Required && plans.Arguments[1].Optional)
-	require.True(t, plans.Results[0].Computed)
+	asked := plans.Schema
+	require.Equal(t, "region", asked.Attributes[0].Name)
+	require.True(t, asked.Asked && asked.Attribute("region").Required && !asked.Attribute("region").Computed)
+	require.True(t, asked.Attribute("sort").Optional && asked.Attribute("sort").Computed, "asked for, and said in the answer")
+	require.True(t, asked.Attribute("names").Computed && !asked.Attribute("names").Optional)
+	require.Equal(t, ",", plans.Wire["tags"].Join)
+	require.Equal(t, "invoices", def.Data["invoices"].Lists)
+	require.Same(t, asked, def.Schema.Data["plans"])
 	require.Equal(t, providers.Path("plans"), plans.Wire["names"].ReadFrom)
 	require.Equal(t, "GET /plans/{region}", plans.Operation.Schema.Request)
 	reboot := def.Tasks["reboot"]

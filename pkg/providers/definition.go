@@ -128,6 +128,9 @@ type Wire struct {
 	ReadsAs  map[string]string // configuration's word to API's word, in answers
 	SendsAs  map[string]string // the same, in requests
 	Whole    bool              // a number that must be an integer
+	Join     string            // what stands between the elements of a list in a query: ","
+	// Matches is where an entry of a list holds what the argument asks for; the sandbox alone needs it.
+	Matches Path
 	// Emulate is what the API sets the attribute to by itself, as an expression over the object's
 	// attributes; nil where it does not. Only the sandbox evaluates it.
 	Emulate hcl.Expression
@@ -172,14 +175,12 @@ type Leave struct {
 	Timeout time.Duration
 }
 
-// Query is a read-only question to the API.
+// Query is a read-only question to the API, which a stack asks in a data block.
 type Query struct {
-	Name        string
-	Description string
-	Arguments   []*spec.Attribute
-	Results     []*spec.Attribute
-	Wire        map[string]Wire // of arguments and results
-	Operation   *Operation
+	*Kind // of whose attributes Required and Optional ones are the arguments, and Computed ones the answer
+	// Operation answers one object, or a list of which all pages together fill the attribute Lists.
+	Operation *Operation
+	Lists     string
 }
 
 // Task is an imperative operation.

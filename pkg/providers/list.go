@@ -93,7 +93,7 @@ func (c *Client) parentGone(ctx context.Context, kind, id string, refusal error)
 
 // list decodes a list, each object once, and says how many pages it took.
 func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent string) ([]spec.Object, int, error) {
-	items, pages, err := c.items(ctx, k.Schema.Name, op, path)
+	items, pages, err := c.items(ctx, k.Schema.Name, op, path, nil)
 	if err != nil {
 		return nil, 0, err
 	}

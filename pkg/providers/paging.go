@@ -20,20 +20,20 @@ const (
 	maxListedParent = 10000
 )
 
-// items reads all entries of a list, in the order of the pages, and how many pages it took.
-func (c *Client) items(ctx context.Context, kind string, op *Operation, path string) ([]any, int, error) {
+// items reads all entries of a list, in the order of the pages, and how many pages it took. Asked goes into the query of each.
+func (c *Client) items(ctx context.Context, kind string, op *Operation, path string, asked url.Values) ([]any, int, error) {
 	p := c.def.Paging
 	if op.Paging != nil {
 		p = *op.Paging
 	}
-	l := &listing{c: c, kind: kind, op: op, path: path, paging: p}
+	l := &listing{c: c, kind: kind, op: op, path: path, asked: asked, paging: p}
 	switch p.Style {
 	case PagingPage:
 		return l.numbered(ctx)
 	case PagingNext, PagingCursor:
 		return l.chained(ctx)
 	}
-	items, _, err := l.page(ctx, queryOf(op), nil)
+	items, _, err := l.page(ctx, l.base(), nil)
 	return items, 1, err
 }
 
@@ -43,6 +43,7 @@ type listing struct {
 	kind   string
 	op     *Operation
 	path   string
+	asked  url.Values
 	paging Paging
 }
 
@@ -73,8 +74,17 @@ func (l *listing) broken(a *answer, err error) *Error {
 	return r.failure(Unknown, l.c.config.Account, a, err)
 }
 
-func (l *listing) query(page string) url.Values {
+// base is what the query of each page holds.
+func (l *listing) base() url.Values {
 	q := queryOf(l.op)
+	for name, values := range l.asked {
+		q[name] = values
+	}
+	return q
+}
+
+func (l *listing) query(page string) url.Values {
+	q := l.base()
 	if l.paging.LimitParameter != "" {
 		q.Set(l.paging.LimitParameter, strconv.Itoa(l.paging.PageSize))
 	}

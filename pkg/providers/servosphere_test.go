@@ -48,7 +48,7 @@ func TestExchanges(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			kind := def.Kinds[e.Call.Kind].Schema
+			kind := schemaOf(def, e.Call)
 			require.Len(t, objects, len(e.Objects))
 			for i, want := range e.Objects {
 				got := objects[i]
@@ -85,6 +85,17 @@ func TestEveryOperationHasAnExchange(t *testing.T) {
 			require.Truef(t, seen[op+" "+name], "no exchange in %s shows %s of %s", exchanges, op, name)
 		}
 	}
+	for name := range servosphereDefinition(t).Data {
+		require.Truef(t, seen[providertest.Ask+" "+name], "no exchange in %s asks for %s", exchanges, name)
+	}
+}
+
+// schemaOf is the kind that a call is about, or the data source.
+func schemaOf(def *providers.Definition, c providertest.Call) *spec.Kind {
+	if c.Operation == providertest.Ask {
+		return def.Schema.Data[c.Kind]
+	}
+	return def.Schema.Kinds[c.Kind]
 }
 
 func perform(ctx context.Context, t *testing.T, client *providers.Client, e providertest.Exchange) (objects []spec.Object, absent bool, err error) {
@@ -97,8 +108,13 @@ func perform(ctx context.Context, t *testing.T, client *providers.Client, e prov
 		if o, ok, err = client.Read(ctx, e.Call.Kind, e.Call.ID); ok {
 			objects = []spec.Object{o}
 		}
+	case providertest.Ask:
+		var answer spec.Values
+		if answer, err = client.Ask(ctx, e.Call.Kind, e.Desired.Spec(t, schemaOf(client.Definition(), e.Call))); err == nil {
+			objects = []spec.Object{{Values: answer}}
+		}
 	default:
-		kind := client.Definition().Kinds[e.Call.Kind].Schema
+		kind := schemaOf(client.Definition(), e.Call)
 		var result providers.Result
 		result, err = client.Do(ctx, providers.Call{
 			Kind: e.Call.Kind, Operation: e.Call.Operation, ID: e.Call.ID,

@@ -57,7 +57,7 @@ func TestDirectMistakes(t *testing.T) {
 		says string
 	}{
 		{create("sever", nil), `has no kind "sever"; did you mean "server"?`},
-		{create("x", nil), `has no kind "x"; there are alert_rule, backup_schedule`},
+		{create("x", nil), `has no kind "x"; there are alert_rule, backup, backup_schedule`},
 		{create("server", nil), "server needs name"},
 		{set("plam", cty.StringVal("x")), `server has no attribute "plam"; did you mean "plan"?`},
 		{set("plan", cty.StringVal("giant")), "server: plan"},

@@ -19,7 +19,8 @@ type model struct {
 	def    *providers.Definition
 	base   string // path of the base URL, "/v2" or empty
 	kinds  map[string]*kind
-	names  []string // of kinds, sorted
+	names  []string         // of kinds, sorted
+	data   map[string]*kind // what queries ask and answer
 	routes []*route
 	// clears are the attributes that lose their value when an object of the kind is deleted.
 	clears map[string][]reference
@@ -59,7 +60,7 @@ type attribute struct {
 }
 
 func compile(def *providers.Definition) (*model, error) {
-	m := &model{def: def, kinds: map[string]*kind{}, clears: map[string][]reference{}, children: map[string][]reference{}}
+	m := &model{def: def, kinds: map[string]*kind{}, data: map[string]*kind{}, clears: map[string][]reference{}, children: map[string][]reference{}}
 	if u, err := url.Parse(def.BaseURL); err == nil {
 		m.base = strings.TrimSuffix(u.EscapedPath(), "/")
 	}
@@ -71,6 +72,13 @@ func compile(def *providers.Definition) (*model, error) {
 		}
 		m.kinds[name] = k
 		m.lingers = m.lingers || k.def.Leave != nil
+	}
+	for name, q := range def.Data {
+		k, err := compileKind(q.Schema.Name, q.Kind)
+		if err != nil {
+			return nil, err
+		}
+		m.data[name] = k
 	}
 	for _, name := range m.names {
 		k := m.kinds[name]

@@ -191,6 +191,12 @@ func (c *call) checkQuery() *problem {
 		if _, ok := c.route.op.Query[name]; ok {
 			continue
 		}
+		if c.route.verb == verbAsk {
+			if a := c.route.kind.sentAs(name); (a == nil || !a.Required && !a.Optional) && !c.pages(name) {
+				return invalid(name, "is not a parameter of this operation")
+			}
+			continue
+		}
 		if c.route.verb != "list" {
 			return invalid(name, "is not a parameter of this operation")
 		}

@@ -15,9 +15,10 @@ type route struct {
 	name     string // "server.create"
 	verb     string // "create"
 	method   string
-	segments []string // of the path; {name} stands for any
-	open     int      // how many of them stand for any
-	kind     *kind
+	segments []string         // of the path; {name} stands for any
+	open     int              // how many of them stand for any
+	kind     *kind            // or what a query asks and answers
+	query    *providers.Query // nil of a kind's operation
 	op       *providers.Operation
 	sends    []*attribute // what its body may carry
 	inPath   []*attribute // what its path sets, rather than says which object is meant
@@ -42,9 +43,14 @@ func compileRoutes(m *model) []*route {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.def.Data)) {
 		if op := m.def.Data[name].Operation; op != nil {
-			r := newRoute(m, "data."+name, op)
-			r.absent = "The sandbox does not emulate data queries such as " + name
-			routes = append(routes, r)
+			// A list of a kind's objects is answered as the kind's.
+			if !slices.ContainsFunc(routes, func(r *route) bool {
+				return r.method == op.Method && sameSegments(r.segments, strings.Split(op.Path, "/"))
+			}) {
+				r := newRoute(m, spec.DataPrefix+name, op)
+				r.verb, r.query, r.kind = verbAsk, m.def.Data[name], m.data[name]
+				routes = append(routes, r)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.def.Tasks)) {
@@ -56,6 +62,11 @@ func compileRoutes(m *model) []*route {
 	}
 	slices.SortStableFunc(routes, func(a, b *route) int { return a.open - b.open })
 	return routes
+}
+
+// sameSegments: two paths lead to the same place, whatever their placeholders are called.
+func sameSegments(a, b []string) bool {
+	return slices.EqualFunc(a, b, func(x, y string) bool { return x == y || isOpen(x) && isOpen(y) })
 }
 
 // verbs are the names of a kind's operations in the order of the definition.

@@ -87,7 +87,7 @@ func (s *Sandbox) take(q request, out *reply, worked *bool) error {
 			if fault != nil && fault.Do != FaultLag {
 				out.fault = fault.Do
 			}
-			*worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead
+			*worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead && c.route.verb != verbAsk
 		}
 		entry.Status = out.status
 		if out.fault == FaultCloseAfter {
@@ -181,6 +181,8 @@ func (c *call) dispatch(routes []*route) (reply, *problem) {
 	switch c.route.verb {
 	case spec.OpList:
 		return c.list()
+	case verbAsk:
+		return c.ask()
 	case spec.OpCreate:
 		return c.create(fields)
 	}

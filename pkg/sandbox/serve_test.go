@@ -57,7 +57,7 @@ func TestOnlyWhatTheDefinitionSays(t *testing.T) {
 	server, network := w.create("/servers", serverBody), w.create("/networks", networkBody)
 	for _, request := range []string{
 		"GET /nothing", "GET /", "GET /servers/" + server, "PUT /servers/" + server, "PATCH /networks/" + network,
-		"DELETE /networks/" + network, "GET /monitoring/alerts", "GET /backups/schedules", "GET /servers/", "GET //servers",
+		"DELETE /networks/" + network, "POST /billing/usage", "GET /backups/schedules", "GET /servers/", "GET //servers",
 		"POST /servers/" + server, "HEAD /servers", "OPTIONS /servers", "GET /v2/v2/servers", "GET /v3/servers",
 	} {
 		method, path, _ := strings.Cut(request, " ")

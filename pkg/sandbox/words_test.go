@@ -148,6 +148,5 @@ func TestValueInThePath(t *testing.T) {
 
 func TestWhatIsNotEmulatedSaysSo(t *testing.T) {
 	w := worldOf(t, lamps)
-	require.Contains(t, w.do("GET", "/consumption", "").want(404).text("message"), "does not emulate data queries such as consumption")
 	require.Contains(t, w.do("POST", "/lamps/lamp1/actions/flash", "").want(404).text("message"), "does not emulate tasks such as flash")
 }

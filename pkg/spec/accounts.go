@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // assignAccounts gives each resource block its account and its kind.
 func (x *Session) assignAccounts() Diagnostics {
 	var diags Diagnostics
 	s := x.stack
-	var accounts, kinds []string
+	var accounts, kinds, sources []string
 	offering := map[string][]string{} // kind to accounts
 	var unread []string               // accounts whose kinds are not known
 	for _, p := range s.Providers {
@@ -27,8 +28,15 @@ func (x *Session) assignAccounts() Diagnostics {
 			}
 			offering[kind] = append(offering[kind], account)
 		}
+		for source := range schema.Data {
+			if len(offering[DataPrefix+source]) == 0 {
+				sources = append(sources, source)
+			}
+			offering[DataPrefix+source] = append(offering[DataPrefix+source], account)
+		}
 	}
 	slices.Sort(kinds)
+	slices.Sort(sources)
 	if len(s.Providers) == 0 && len(s.order) > 0 {
 		at := s.order[0].rng
 		return append(diags, s.sources.at(Diagnostic{Severity: SeverityError, Summary: "No provider is configured",
@@ -46,6 +54,17 @@ func (x *Session) assignAccounts() Diagnostics {
 		case r.provider != "" && !slices.Contains(accounts, r.provider):
 			at = *rangeOf(*r.providerAt)
 			refuse("No such account", fmt.Sprintf("No provider block configures %s.%s", r.provider, didYouMean(r.provider, accounts)), "")
+		case r.data && (len(offers) == 0 || r.provider != "" && !slices.Contains(offers, r.provider)):
+			source := strings.TrimPrefix(r.kind, DataPrefix)
+			who := "No configured provider"
+			if r.provider != "" {
+				who = "The account " + r.provider
+			}
+			detail := fmt.Sprintf("%s answers %q.%s", who, source, didYouMean(source, sources))
+			if Nearest(source, sources) == "" && len(sources) > 0 {
+				detail += fmt.Sprintf(" There are: %s.", joinWords(sources))
+			}
+			refuse("Unknown data source", detail, "")
 		case r.provider != "" && !slices.Contains(offers, r.provider):
 			refuse("Kind not offered", fmt.Sprintf("%s offers no kind %q.%s", r.provider, r.kind, didYouMean(r.kind, kinds)), "")
 		case r.provider != "":
@@ -65,7 +84,7 @@ func (x *Session) assignAccounts() Diagnostics {
 			x.accounts[r.String()] = offers[0]
 		}
 		if account := x.accounts[r.String()]; account != "" {
-			x.kinds[r.String()] = x.schemas[account].Kinds[r.kind]
+			x.kinds[r.String()] = x.schemas[account].kind(r.kind)
 		}
 	}
 	return diags
@@ -75,7 +94,7 @@ func (x *Session) assignAccounts() Diagnostics {
 func (x *Session) likelyProvider() string {
 	for _, name := range slices.Sorted(maps.Keys(x.schemas)) {
 		for _, r := range x.stack.order {
-			if x.schemas[name] != nil && x.schemas[name].Kinds[r.kind] != nil {
+			if x.schemas[name] != nil && x.schemas[name].kind(r.kind) != nil {
 				return x.schemas[name].Provider
 			}
 		}

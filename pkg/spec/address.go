@@ -36,7 +36,7 @@ func IntKey(i int) Key { return Key{kind: intKey, i: i} }
 func StringKey(s string) Key { return Key{kind: stringKey, s: s} }
 
 // Address names one declared resource instance: server.web, server.web[0] or
-// server.web["a"]. Addresses are comparable and make good map keys; the zero
+// server.web["a"], or one instance of a data block: data.plans.all. Addresses are comparable and make good map keys; the zero
 // Address names nothing.
 type Address struct {
 	Kind string
@@ -120,6 +120,10 @@ func ParseAddress(s string) (Address, error) {
 	if bracket >= 0 {
 		rest, key = s[:bracket], s[bracket:]
 	}
+	prefix := ""
+	if after, isData := strings.CutPrefix(rest, DataPrefix); isData && strings.Contains(after, ".") {
+		prefix, rest = DataPrefix, after
+	}
 	kind, name, ok := strings.Cut(rest, ".")
 	switch {
 	case !ok:
@@ -129,7 +133,7 @@ func ParseAddress(s string) (Address, error) {
 	case !hclsyntax.ValidIdentifier(name):
 		return wrong(fmt.Sprintf("%q is not the name of a block", name))
 	}
-	a := Address{Kind: kind, Name: name}
+	a := Address{Kind: prefix + kind, Name: name}
 	if bracket < 0 {
 		return a, nil
 	}

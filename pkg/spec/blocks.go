@@ -39,8 +39,9 @@ type output struct {
 	rng       Range
 }
 
-// resource is one block of a kind, before its instances are known.
+// resource is one block of a kind, or a data block, before its instances are known.
 type resource struct {
+	data        bool // it asks; its kind begins with DataPrefix
 	kind, name  string
 	attributes  map[string]*hclsyntax.Attribute
 	nested      map[string]*nested // those of them that are written as blocks
@@ -59,12 +60,12 @@ func (r *resource) String() string { return r.kind + "." + r.name }
 // refusedBlocks are those that other tools have, and notYet those that a later version will know.
 var refusedBlocks = []string{"resource", "terraform"}
 
-var notYet = []string{"module", "data"}
+var notYet = []string{"module"}
 
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check"}, refusedBlocks, notYet)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check", dataRoot}, refusedBlocks, notYet)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
@@ -99,6 +100,8 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 			diags = append(diags, s.importBlock(b)...)
 		case "check":
 			diags = append(diags, s.checkBlock(b)...)
+		case dataRoot:
+			diags = append(diags, s.dataBlock(b)...)
 		case "resource":
 			kind, name := "server", "web"
 			if len(b.Labels) == 2 {
@@ -304,7 +307,32 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 	if !ok {
 		return diags
 	}
-	r := &resource{kind: b.Type, name: b.Labels[0], attributes: map[string]*hclsyntax.Attribute{}, rng: *rangeOf(b.DefRange())}
+	return append(diags, s.declare(&resource{kind: b.Type, name: b.Labels[0]}, b)...)
+}
+
+// dataBlock is a question to a provider: data "plans" "all" { ... }.
+func (s *Stack) dataBlock(b *hclsyntax.Block) Diagnostics {
+	diags, ok := s.labels(b, "plans", "all")
+	if !ok {
+		return diags
+	}
+	if a := b.Body.Attributes["depends_on"]; a != nil {
+		diags = append(diags, s.problem(a.NameRange, "Data waits for nothing else", "A data block is read when planning. What must exist first is named in an argument: then it is read once that is known.", "server_id = server.web.id"))
+		delete(b.Body.Attributes, a.Name)
+	}
+	for _, inner := range b.Body.Blocks {
+		if inner.Type == "lifecycle" {
+			return append(diags, s.problem(inner.TypeRange, "Nothing to look after", "A data block makes nothing. What should be true of its answer stands in a check block, or in a precondition of what uses it.",
+				"check \"name\" {\n  assert {\n    condition     = ...\n    error_message = \"...\"\n  }\n}"))
+		}
+	}
+	return append(diags, s.declare(&resource{data: true, kind: DataPrefix + b.Labels[0], name: b.Labels[1]}, b)...)
+}
+
+// declare takes in the body of a resource or data block.
+func (s *Stack) declare(r *resource, b *hclsyntax.Block) Diagnostics {
+	var diags Diagnostics
+	r.attributes, r.rng = map[string]*hclsyntax.Attribute{}, *rangeOf(b.DefRange())
 	r.Unsupported = UnsupportedError
 	for _, a := range inOrder(b.Body.Attributes) {
 		switch a.Name {
@@ -330,6 +358,10 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 				r.provider, r.providerAt = traversalName(t), &at
 			}
 		case "id":
+			if r.data {
+				r.attributes[a.Name] = a
+				continue
+			}
 			diags = append(diags, s.problem(a.NameRange, "The id is the provider's to give", "An object that exists is bound to its block by import, not by an id in HCL.", fmt.Sprintf("vpsync import %s ID", r)))
 		default:
 			r.attributes[a.Name] = a
@@ -348,8 +380,12 @@ func (s *Stack) resourceBlock(b *hclsyntax.Block) Diagnostics {
 	if s.resources[r.kind] == nil {
 		s.resources[r.kind] = map[string]*resource{}
 	}
+	what := "Resource"
+	if r.data {
+		what = "Data block"
+	}
 	if other := s.resources[r.kind][r.name]; other != nil {
-		return append(diags, s.problem(b.DefRange(), "Resource declared twice", fmt.Sprintf("%s is declared at %s already.", r, other.rng), ""))
+		return append(diags, s.problem(b.DefRange(), what+" declared twice", fmt.Sprintf("%s is declared at %s already.", r, other.rng), ""))
 	}
 	s.resources[r.kind][r.name] = r
 	s.order = append(s.order, r)

@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -353,12 +354,12 @@ func (c *Check) UnmarshalJSON(data []byte) error {
 
 // Bind gives the resources of a response that was decoded from JSON their kinds back.
 func (r *Response) Bind(schemas map[string]*Schema) error {
-	for _, x := range r.Resources {
+	for _, x := range slices.Concat(r.Resources, r.Data) {
 		schema := schemas[x.Account]
-		if schema == nil || schema.Kinds[x.Address.Kind] == nil {
+		if schema == nil || schema.kind(x.Address.Kind) == nil {
 			return fmt.Errorf("%s: the account %s offers no kind %q", x.Address, x.Account, x.Address.Kind)
 		}
-		x.Kind = schema.Kinds[x.Address.Kind]
+		x.Kind = schema.kind(x.Address.Kind)
 	}
 	return nil
 }

@@ -12,8 +12,10 @@ type Request struct {
 	Variables []VariableValue
 	// Objects are the known attributes of resources that exist, "id" among them.
 	// Attributes of a resource that is not here, and computed attributes missing from
-	// its entry, evaluate to unknown.
+	// its entry, evaluate to unknown. Answers of data blocks are here, too, whole.
 	Objects map[Address]Values
+	// Unasked: no data block is answered, and that is no mistake of a block whose instances depend on one.
+	Unasked bool
 }
 
 // VariableValue is one value given to a variable from outside the stack.
@@ -31,10 +33,12 @@ type VariableValue struct {
 // Response is a checked configuration, as far as it could be evaluated.
 type Response struct {
 	Resources []*Resource // sorted by address
-	Outputs   []*Output   // sorted by name
-	Removals  []Removal
-	Imports   []Import // sorted by address
-	Settings  Settings
+	// Data are the data blocks, sorted by address; Values are what each asks with, unknown where only apply can tell.
+	Data     []*Resource
+	Outputs  []*Output // sorted by name
+	Removals []Removal
+	Imports  []Import // sorted by address
+	Settings Settings
 	// Diagnostics of all of it; with an error among them Resources must not be planned.
 	Diagnostics Diagnostics
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +24,11 @@ func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (c
 
 // needsLost: something that the expression names could not be worked out.
 func needsLost(ctx *hcl.EvalContext) bool {
-	for _, group := range ctx.Variables {
+	groups := slices.Collect(maps.Values(ctx.Variables))
+	if data, ok := ctx.Variables[dataRoot]; ok && data.Type().IsObjectType() { // its groups lie one step deeper
+		groups = append(groups, slices.Collect(maps.Values(data.AsValueMap()))...)
+	}
+	for _, group := range groups {
 		if !group.Type().IsObjectType() {
 			if !group.IsKnown() && isLost(group) {
 				return true
@@ -106,15 +111,24 @@ func (x *Session) context(refs []reference, each map[string]cty.Value) (*hcl.Eva
 		}
 	}
 	ctx := &hcl.EvalContext{Variables: make(map[string]cty.Value, len(groups)+len(each)), Functions: x.functions}
+	data := map[string]cty.Value{}
 	for root, members := range groups {
+		if source, isData := strings.CutPrefix(root, DataPrefix); isData {
+			data[source] = cty.ObjectVal(members)
+			continue
+		}
 		ctx.Variables[root] = cty.ObjectVal(members)
+	}
+	if len(data) > 0 {
+		ctx.Variables[dataRoot] = cty.ObjectVal(data)
 	}
 	for name, v := range each {
 		ctx.Variables[name] = v
 	}
 	for _, r := range refs {
-		if _, ok := ctx.Variables[r.root]; !ok {
-			ctx.Variables[r.root] = lost // each and count out of place: said by checkReferences
+		root, _, _ := strings.Cut(r.root, ".")
+		if _, ok := ctx.Variables[root]; !ok {
+			ctx.Variables[root] = lost // each and count out of place: said by checkReferences
 		}
 	}
 	return ctx, diags

@@ -54,7 +54,7 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 		case err != nil || v.IsNull():
 			return nilExpansion(diags, s.problem(at, "Not a count", "count is a whole number of 0 or more.", ""))
 		case !v.IsKnown():
-			return x.unknownExpansion(diags, s.problem(at, "Count is known only after apply",
+			return x.unknownExpansion(r, diags, s.problem(at, "Count is known only after apply",
 				fmt.Sprintf("How many instances %s has must be known when planning, and this depends on what only apply can tell.", r),
 				"depend on a variable, or on an attribute that the configuration sets"))
 		case secret:
@@ -95,11 +95,11 @@ func (x *Session) expandForEach(r *resource) (*expansion, Diagnostics) {
 	case v.IsNull():
 		return nilExpansion(diags, s.problem(at, "for_each is null", "It takes a map, an object or a set of strings.", "for_each = {}"))
 	case !v.IsKnown():
-		return x.unknownExpansion(diags, unknown)
+		return x.unknownExpansion(r, diags, unknown)
 	case ty.IsMapType(), ty.IsObjectType():
 	case ty.IsSetType():
 		if !v.IsWhollyKnown() {
-			return x.unknownExpansion(diags, unknown)
+			return x.unknownExpansion(r, diags, unknown)
 		}
 		if ty.ElementType() != cty.String && v.LengthInt() > 0 {
 			return nilExpansion(diags, s.problem(at, "Set of something else than strings", "The members of the set become addresses.", "for_each = toset([for v in ... : tostring(v)])"))
@@ -130,9 +130,10 @@ func nilExpansion(diags Diagnostics, d Diagnostic) (*expansion, Diagnostics) {
 	return &expansion{lost: true}, append(diags, d)
 }
 
-// unknownExpansion is nilExpansion where only the values are missing: an outline shows such a block without its instances.
-func (x *Session) unknownExpansion(diags Diagnostics, d Diagnostic) (*expansion, Diagnostics) {
-	if x.outline {
+// unknownExpansion is nilExpansion where only the values are missing: an outline shows such a block without its instances, and where
+// data is not asked for, what depends on its answers has none either.
+func (x *Session) unknownExpansion(r *resource, diags Diagnostics, d Diagnostic) (*expansion, Diagnostics) {
+	if x.outline || x.unasked && x.asks(r) {
 		return &expansion{lost: true}, diags
 	}
 	return nilExpansion(diags, d)

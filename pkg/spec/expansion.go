@@ -138,11 +138,11 @@ func repeatedBlock(e hclsyntax.Expression) (*hclsyntax.ScopeTraversalExpr, *hcls
 
 // blockOf is the repeated block that a plain server.web names, or nil.
 func (x *Session) blockOf(collection *hclsyntax.ScopeTraversalExpr) *resource {
-	if collection == nil || len(collection.Traversal) != 2 {
+	if collection == nil {
 		return nil
 	}
-	block := x.stack.resources[collection.Traversal.RootName()][secondStep(collection.Traversal)]
-	if block == nil || block.count == nil && block.forEach == nil {
+	block, rest := x.stack.blockAt(collection.Traversal)
+	if block == nil || len(rest) > 0 || block.count == nil && block.forEach == nil {
 		return nil
 	}
 	return block

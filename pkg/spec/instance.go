@@ -132,6 +132,9 @@ func (x *Session) attributeValue(kind *Kind, a *Attribute, v cty.Value, at hcl.R
 		return cty.NilVal, nil
 	}
 	secret := IsSensitive(v) || a.Sensitive
+	if IsSensitive(v) && kind.Asked {
+		return cty.NilVal, Diagnostics{s.problem(at, "Secret in a question", fmt.Sprintf("What a %s block asks with stands in an address, which is logged; it cannot hold a secret.", kind.Name), fmt.Sprintf("%s = nonsensitive(...)", a.Name))}
+	}
 	if IsSensitive(v) && slices.Contains(kind.Identity, a.Name) {
 		return cty.NilVal, Diagnostics{s.problem(at, "Secret in an identity", fmt.Sprintf("%q tells one %s from another and is stored and shown; it cannot hold a secret.", a.Name, kind.Name), fmt.Sprintf("%s = nonsensitive(...)", a.Name))}
 	}
@@ -206,6 +209,9 @@ func (x *Session) object(kind *Kind, r *Resource, known Values) cty.Value {
 		}
 		attrs[a.Name] = v
 	}
+	if kind.Asked {
+		return cty.ObjectVal(attrs)
+	}
 	attrs["id"] = cty.UnknownVal(cty.String)
 	if id, ok := known["id"]; ok {
 		attrs["id"] = id
@@ -217,7 +223,10 @@ func (x *Session) objectType(kind *Kind) cty.Type {
 	if t, ok := x.types[kind]; ok {
 		return t
 	}
-	attrs := map[string]cty.Type{"id": cty.String}
+	attrs := map[string]cty.Type{}
+	if !kind.Asked {
+		attrs["id"] = cty.String
+	}
 	for _, a := range kind.Attributes {
 		attrs[a.Name] = a.Type
 	}
@@ -229,12 +238,12 @@ func (x *Session) objectType(kind *Kind) cty.Type {
 // uses are the resources whose attributes went into an instance's values, and those of depends_on.
 func (x *Session) uses(r *resource, used map[Address]bool) []Address {
 	for _, t := range r.dependsOn {
-		block := x.stack.resources[t.RootName()][secondStep(t)]
+		block, rest := x.stack.blockAt(t)
 		if block == nil {
 			continue
 		}
-		if len(t) > 2 {
-			if ix, ok := t[2].(hcl.TraverseIndex); ok {
+		if len(rest) > 0 {
+			if ix, ok := rest[0].(hcl.TraverseIndex); ok {
 				if k, ok := x.keyIn(block, ix.Key); ok {
 					used[Address{Kind: block.kind, Name: block.name, Key: k}] = true
 				}
@@ -246,6 +255,7 @@ func (x *Session) uses(r *resource, used map[Address]bool) []Address {
 			used[Address{Kind: block.kind, Name: block.name, Key: k}] = true
 		}
 	}
+	x.through(used)
 	return slices.SortedFunc(maps.Keys(used), Address.Compare)
 }
 

@@ -16,7 +16,7 @@ type Block struct {
 	Labels      []string // what each of them is
 	Arguments   []Argument
 	Blocks      []Block // that may stand in it
-	// Open: its arguments have whatever names the author gives them.
+	// Open: it takes other arguments, too, of names that the author chooses or that the provider knows.
 	Open bool
 }
 
@@ -72,17 +72,25 @@ func Blocks() []Block {
 			{Name: "id", Description: "the object's id at the provider", Type: cty.String, Required: true},
 			{Name: "for_each", Description: "one for each key of a map or element of a set", Type: cty.DynamicPseudoType},
 		}},
+		{Name: dataRoot, Description: "a question to a provider, asked when planning; its other arguments are those of the source", Labels: []string{"source", "name"}, Open: true,
+			Arguments: repeated("the account, where several have the source: servosphere.eu")},
+	}
+}
+
+// repeated are the arguments of blocks that a provider gives a meaning to.
+func repeated(account string) []Argument {
+	return []Argument{
+		{Name: "count", Description: "how many there are: count.index tells them apart", Type: cty.Number},
+		{Name: "for_each", Description: "one for each key of a map or element of a set: each.key and each.value", Type: cty.DynamicPseudoType},
+		{Name: "provider", Description: account},
 	}
 }
 
 // ResourceBlock is what may stand in a block of any kind besides the attributes of that kind.
 func ResourceBlock() Block {
-	return Block{Description: "an object, or several, at a provider", Labels: []string{"name"}, Arguments: []Argument{
-		{Name: "count", Description: "how many there are: count.index tells them apart", Type: cty.Number},
-		{Name: "for_each", Description: "one for each key of a map or element of a set: each.key and each.value", Type: cty.DynamicPseudoType},
-		{Name: "depends_on", Description: "resources that must exist first, without being named otherwise"},
-		{Name: "provider", Description: "the account, where the stack has several: servosphere.eu"},
-	}, Blocks: []Block{lifecycleLanguage, dynamicLanguage}}
+	return Block{Description: "an object, or several, at a provider", Labels: []string{"name"}, Arguments: append(repeated("the account, where the stack has several: servosphere.eu"),
+		Argument{Name: "depends_on", Description: "resources that must exist first, without being named otherwise"},
+	), Blocks: []Block{lifecycleLanguage, dynamicLanguage}}
 }
 
 // ruleLanguage is a block that states a rule.

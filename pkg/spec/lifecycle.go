@@ -205,7 +205,7 @@ func (x *Session) triggers(r *resource, each map[string]cty.Value) ([]Trigger, D
 		t, ok := targetOf(e)
 		var block *resource
 		if ok {
-			block = x.stack.resources[t.block.RootName()][secondStep(t.block)]
+			block, _ = x.stack.blockAt(t.block)
 		}
 		if block == nil {
 			diags = append(diags, x.stack.problem(e.Range(), "Not a resource", "replace_triggered_by lists resources, their instances, or attributes of them.", "replace_triggered_by = [server.web.plan]"))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -100,6 +101,16 @@ func (x *Session) checkReference(r reference, at place) Diagnostics {
 		return Diagnostics{s.problem(r.rng, "Nothing to repeat here", "count.index means something only in the arguments of a block with count.", "count = 2")}
 	default:
 		blocks := s.resources[r.root]
+		if source, isData := strings.CutPrefix(r.root, DataPrefix); isData {
+			what = "data block"
+			if blocks == nil {
+				if r.name == "" {
+					return Diagnostics{s.problem(r.rng, "Incomplete reference", "data names a group: say which source, which block of it and which attribute.", "data.plans.all.plans")}
+				}
+				return Diagnostics{s.problem(r.rng, "Unknown data block", fmt.Sprintf("This stack declares no data block of %q.%s", source, didYouMean(r.root, names(s.resources))),
+					fmt.Sprintf("data %q %q {\n}", source, r.name))}
+			}
+		}
 		if blocks == nil {
 			roots := append(slices.Collect(maps.Keys(s.resources)), "var", "local", "each", "count")
 			return Diagnostics{s.problem(r.rng, "Unknown name", fmt.Sprintf("Nothing is called %q: this stack declares no %s block.%s", r.root, r.root, didYouMean(r.root, roots)), "")}
@@ -116,7 +127,8 @@ func (x *Session) checkReference(r reference, at place) Diagnostics {
 }
 
 func (x *Session) checkDependsOn(t hcl.Traversal) Diagnostics {
-	r := reference{root: t.RootName(), name: secondStep(t), rng: t.SourceRange()}
+	root, name, rest := split(t)
+	r := reference{root: root, name: name, rng: t.SourceRange()}
 	switch r.root {
 	case "var", "local", "each", "count":
 		return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources; everything else takes no time to exist.", "depends_on = [server.web]")}
@@ -125,9 +137,12 @@ func (x *Session) checkDependsOn(t hcl.Traversal) Diagnostics {
 		return diags
 	}
 	block := x.stack.resources[r.root][r.name]
-	if len(t) > 2 {
-		ix, ok := t[2].(hcl.TraverseIndex)
-		if !ok || len(t) > 3 {
+	if block.data {
+		return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources; a data block makes nothing that one could wait for.", "depends_on = [server.web]")}
+	}
+	if len(rest) > 0 {
+		ix, ok := rest[0].(hcl.TraverseIndex)
+		if !ok || len(rest) > 1 {
 			return Diagnostics{x.stack.problem(r.rng, "Not a resource", "depends_on lists resources, not their attributes.", fmt.Sprintf("depends_on = [%s]", block))}
 		}
 		if e, diags := x.expand(block); !diags.HasErrors() {

@@ -27,6 +27,9 @@ func (s *Stack) Outline(r Request) *Outline {
 	instances := map[string][]Address{} // by block; an open one stands for itself
 	open := map[string]bool{}
 	for _, block := range s.order {
+		if block.data { // it makes nothing; what its question names counts for those who use the answer
+			continue
+		}
 		name := block.String()
 		e, _ := x.expand(block)
 		if e.lost {
@@ -39,7 +42,7 @@ func (s *Stack) Outline(r Request) *Outline {
 		}
 	}
 	for _, block := range s.order {
-		if name := block.String(); open[name] {
+		if name := block.String(); open[name] && !block.data {
 			resource := &Resource{
 				Address: instances[name][0], Account: x.accounts[name], Kind: x.kinds[name], Values: Values{},
 				Lifecycle: block.Lifecycle, Range: block.rng,
@@ -73,7 +76,7 @@ func (s *Stack) Outline(r Request) *Outline {
 	return out
 }
 
-// named are the resource blocks that a block names, itself or through locals, sorted.
+// named are the resource blocks that a block names, itself or through locals and data, sorted.
 func (x *Session) named(name string) []string {
 	blocks, seen := map[string]bool{}, map[string]bool{}
 	work := []string{name}
@@ -83,7 +86,7 @@ func (x *Session) named(name string) []string {
 		for _, to := range x.graph.uses[at] {
 			switch {
 			case seen[to]:
-			case strings.HasPrefix(to, "local."):
+			case strings.HasPrefix(to, "local."), strings.HasPrefix(to, DataPrefix):
 				work = append(work, to)
 			default:
 				blocks[to] = true

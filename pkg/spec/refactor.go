@@ -50,12 +50,13 @@ func (s *Stack) addressArgument(b *hclsyntax.Block, name string) (Address, Diagn
 	}
 	wrong := Diagnostics{s.problem(a.Expr.Range(), "Not an address", "An address is server.web, server.web[0] or server.web[\"a\"], without quotes around it.", name+" = server.web")}
 	t, problems := hcl.AbsTraversalForExpr(a.Expr)
-	if problems.HasErrors() || len(t) < 2 || len(t) > 3 {
+	if problems.HasErrors() || len(t) < 2 || len(t) > 3 || t.RootName() == dataRoot {
 		return Address{}, wrong
 	}
-	out := Address{Kind: t.RootName(), Name: secondStep(t)}
-	if len(t) == 3 {
-		ix, ok := t[2].(hcl.TraverseIndex)
+	kind, name, rest := split(t)
+	out := Address{Kind: kind, Name: name}
+	if len(rest) == 1 {
+		ix, ok := rest[0].(hcl.TraverseIndex)
 		if !ok {
 			return Address{}, wrong
 		}
@@ -197,7 +198,7 @@ func (x *Session) importOf(b *importBlock, each map[string]cty.Value) (*Import, 
 	t, ok := targetOf(b.to)
 	var block *resource
 	if ok && t.attribute == "" {
-		block = x.stack.resources[t.block.RootName()][secondStep(t.block)]
+		block, _ = x.stack.blockAt(t.block)
 	}
 	if block == nil {
 		return nil, Diagnostics{x.stack.problem(b.to.Range(), "No such resource", "An import block binds an object to a resource that the stack declares: write its block, too.", "to = server.web")}

@@ -12,7 +12,7 @@ import (
 
 // reference is one name that an expression uses.
 type reference struct {
-	root  string // var, local, each, count, or a kind
+	root  string // var, local, each, count, or a kind; of a data block data.plans
 	name  string // of the variable, the local or the resource
 	rng   hcl.Range
 	whole bool                 // all instances are named
@@ -30,7 +30,7 @@ func references(e hclsyntax.Expression) []reference {
 	indexed := map[hcl.Range]hclsyntax.Expression{} // the range of a collection to the key asked of it
 	hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
 		if ix, ok := n.(*hclsyntax.IndexExpr); ok {
-			if c, ok := ix.Collection.(*hclsyntax.ScopeTraversalExpr); ok && len(c.Traversal) == 2 {
+			if c, ok := ix.Collection.(*hclsyntax.ScopeTraversalExpr); ok && len(c.Traversal) == steps(c.Traversal) {
 				indexed[c.Range()] = ix.Key
 			}
 		}
@@ -38,18 +38,15 @@ func references(e hclsyntax.Expression) []reference {
 	})
 	var out []reference
 	for _, t := range hclsyntax.Variables(e) {
-		r := reference{root: t.RootName(), rng: t.SourceRange(), whole: true}
-		if len(t) > 1 {
-			if a, ok := t[1].(hcl.TraverseAttr); ok {
-				r.name = a.Name
-			}
-		}
-		if len(t) > 2 {
-			if ix, ok := t[2].(hcl.TraverseIndex); ok {
+		r := reference{rng: t.SourceRange(), whole: true}
+		var rest hcl.Traversal
+		r.root, r.name, rest = split(t)
+		if len(rest) > 0 {
+			if ix, ok := rest[0].(hcl.TraverseIndex); ok {
 				r.whole, r.key = false, ix.Key
 			}
 		}
-		if key, ok := indexed[r.rng]; ok && len(t) == 2 {
+		if key, ok := indexed[r.rng]; ok && len(rest) == 0 {
 			r.whole, r.index = false, key
 		}
 		out = append(out, r)
@@ -121,8 +118,8 @@ func (s *Stack) graph() *graph {
 			}
 		}
 		for _, t := range n.more {
-			if to := t.RootName() + "." + secondStep(t); nodes[to] != nil {
-				set[to] = true
+			if root, name, _ := split(t); nodes[root+"."+name] != nil {
+				set[root+"."+name] = true
 			}
 		}
 		g.uses[name] = slices.Sorted(maps.Keys(set))
@@ -238,13 +235,41 @@ func (g *graph) path(group []string) []string {
 	}
 }
 
-func secondStep(t hcl.Traversal) string {
-	if len(t) > 1 {
-		if a, ok := t[1].(hcl.TraverseAttr); ok {
-			return a.Name
+// split takes the first word of a traversal, the name after it, and what follows. The first word of a data block is two:
+// data.plans. A name that is missing is empty.
+func split(t hcl.Traversal) (root, name string, rest hcl.Traversal) {
+	step := func(i int) string {
+		if i < len(t) {
+			if a, ok := t[i].(hcl.TraverseAttr); ok {
+				return a.Name
+			}
 		}
+		return ""
 	}
-	return ""
+	root = t.RootName()
+	at := 1
+	if root == dataRoot {
+		root += "." + step(1)
+		at = 2
+	}
+	return root, step(at), t[min(at+1, len(t)):]
+}
+
+// steps is how many a traversal takes to name a block.
+func steps(t hcl.Traversal) int {
+	if t.RootName() == dataRoot {
+		return 3
+	}
+	return 2
+}
+
+// dataRoot is the first word of references to data blocks.
+const dataRoot = "data"
+
+// blockAt is the resource or data block that a traversal begins with, or nil, and what follows.
+func (s *Stack) blockAt(t hcl.Traversal) (*resource, hcl.Traversal) {
+	root, name, rest := split(t)
+	return s.resources[root][name], rest
 }
 
 func (s *Stack) cycleDiagnostics(g *graph) Diagnostics {

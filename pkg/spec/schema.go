@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -13,10 +14,20 @@ type Schema struct {
 	Provider string // "servosphere"
 	Title    string // "Servosphere", for people
 	Kinds    map[string]*Kind
+	// Data are the read-only questions that a stack may ask, by name; the name of each is DataPrefix and that.
+	Data map[string]*Kind
 	// RateLimits are the classes in which requests are counted, by name.
 	RateLimits map[string]RateLimit
 	// DefaultRateLimit is the class of an operation that names none.
 	DefaultRateLimit string
+}
+
+// kind is a kind, or a data source, by the name that it has in addresses; nil where there is none.
+func (s *Schema) kind(name string) *Kind {
+	if source, isData := strings.CutPrefix(name, DataPrefix); isData {
+		return s.Data[source]
+	}
+	return s.Kinds[name]
 }
 
 // RateLimit is one class of requests: at most Requests in each window of Per.
@@ -53,10 +64,16 @@ type Kind struct {
 	Waits bool
 	// Lingers: a deleted object is still to be seen for some time after its delete was accepted.
 	Lingers bool
+	// Asked: it is a data source. Nothing of it is managed: Required and Optional attributes are what is asked with, Computed
+	// ones the answer, and OpRead is its only operation.
+	Asked bool
 	// Changed names the attribute whose unchanged value proves that a detail read would
 	// answer what the last one did; empty where the API offers none.
 	Changed string
 }
+
+// DataPrefix begins the kind of a data block's address: data.plans.all is a block of kind data.plans.
+const DataPrefix = "data."
 
 // The operations every definition may give a kind.
 const (

@@ -19,6 +19,7 @@ import (
 type Session struct {
 	mu        sync.Mutex
 	stack     *Stack
+	unasked   bool // what data blocks answer is not known, and no mistake
 	outline   bool // what has no value yet is unknown, and no mistake
 	graph     *graph
 	cyclic    map[string]bool // blocks that cannot be worked out, since they need themselves
@@ -65,7 +66,7 @@ func (s *Stack) Session(r Request) *Session { return s.session(r, false) }
 
 func (s *Stack) session(r Request, outline bool) *Session {
 	x := &Session{
-		stack: s, outline: outline, graph: s.graph(), schemas: r.Schemas,
+		stack: s, outline: outline, graph: s.graph(), schemas: r.Schemas, unasked: r.Unasked,
 		accounts: map[string]string{}, kinds: map[string]*Kind{}, types: map[*Kind]cty.Type{},
 		functions: functions(s.Dir),
 		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, stamps: map[string]int{},
@@ -117,7 +118,11 @@ func (x *Session) all() *Response {
 		for _, key := range e.keys {
 			i, diags := x.instance(block, key)
 			out.Diagnostics = append(out.Diagnostics, diags...)
-			if i != nil {
+			switch {
+			case i == nil:
+			case block.data:
+				out.Data = append(out.Data, i.resource)
+			default:
 				out.Resources = append(out.Resources, i.resource)
 			}
 		}
@@ -135,6 +140,7 @@ func (x *Session) all() *Response {
 	out.Diagnostics = append(out.Diagnostics, diags...)
 	out.Diagnostics = append(out.Diagnostics, x.assertions()...)
 	slices.SortFunc(out.Resources, func(a, b *Resource) int { return a.Address.Compare(b.Address) })
+	slices.SortFunc(out.Data, func(a, b *Resource) int { return a.Address.Compare(b.Address) })
 	out.Diagnostics = out.Diagnostics.distinct()
 	out.Diagnostics.Sort()
 	return out

@@ -93,6 +93,22 @@ func (a *Attribute) Check(v cty.Value) string {
 	if v.IsNull() || !v.IsKnown() {
 		return ""
 	}
+	if v.Type().IsListType() || v.Type().IsSetType() {
+		for _, element := range v.AsValueSlice() {
+			if element.IsNull() || !element.IsKnown() {
+				continue
+			}
+			if problem := a.checkOne(element); problem != "" {
+				return fmt.Sprintf("holds something that %s (%s)", problem, display(element))
+			}
+		}
+		return ""
+	}
+	return a.checkOne(v)
+}
+
+// checkOne holds a single value against the checks. Those of a list are about its elements.
+func (a *Attribute) checkOne(v cty.Value) string {
 	for _, c := range a.Checks {
 		if problem := c.problem(v); problem != "" {
 			return problem

@@ -34,6 +34,7 @@ type PlanDocument struct {
 	LeftOut       []LeftOutDocument    `json:"left_out"`
 	Questions     []QuestionDocument   `json:"questions"`
 	Pending       []PendingDocument    `json:"pending"`
+	Deferred      []string             `json:"deferred_data"`
 	Leftovers     []LeftoverDocument   `json:"leftovers"`
 	SeenGone      []LeftoverDocument   `json:"leftovers_gone"`
 	Unmanaged     []UnmanagedDocument  `json:"unmanaged"`
@@ -205,6 +206,7 @@ func NewPlanDocument(p *plan.Plan, m Meta) PlanDocument {
 		}),
 		LeftOut:   each(p.LeftOut, newLeftOutDocument),
 		Questions: each(p.Questions, NewQuestionDocument),
+		Deferred:  each(p.Deferred, spec.Address.String),
 		Pending: each(p.Pending, func(q plan.Pending) PendingDocument {
 			return PendingDocument{q.Address.String(), q.Operation, q.Run, moment(q.Since), q.Question, q.Reason}
 		}),

@@ -25,6 +25,7 @@ func Text(w io.Writer, p *plan.Plan, o Options) error {
 	pg.records(p)
 	pg.warnings(p)
 	pg.pending(p.Pending)
+	pg.deferred(p.Deferred)
 	pg.leftovers(p)
 	pg.unmanaged(p.Unmanaged)
 	pg.leftOut(p.LeftOut)

@@ -103,6 +103,17 @@ func (pg *page) pending(pending []plan.Pending) {
 	}
 }
 
+func (pg *page) deferred(data []spec.Address) {
+	if len(data) == 0 {
+		return
+	}
+	pg.section("Read when this is applied, since what it asks with is not known before:")
+	for _, a := range data[:min(most, len(data))] {
+		pg.heading(pg.Cyan("  ?")+" ", a, nil)
+	}
+	pg.more(len(data)-most, "vpsync plan --json")
+}
+
 func (pg *page) leftovers(p *plan.Plan) {
 	if len(p.Leftovers) > 0 {
 		pg.section("Left behind earlier, since the API cannot delete them:")

@@ -6,7 +6,7 @@
 // A file starts with a comment: the operation in the vendor's words, then a line "from: doc" where the exchange
 // is printed by the vendor or "from: inferred" where it was settled otherwise. Its sections are:
 //
-//	call           list server | create server | update network net_1 | attach volume vol_1 | delete server srv_1
+//	call           list server | create server | update network net_1 | attach volume vol_1 | delete server srv_1 | ask usage
 //	account.json   objects that exist before, by kind, in the API's words: {"server": [{"id": …}]}; optional
 //	desired.json   what the configuration wants, in its own words; optional
 //	live.json      what the API last answered, in the configuration's words; optional
@@ -32,6 +32,10 @@ import (
 
 // Token is the one that recorded requests carry, as the vendors' pages print it.
 const Token = "YOUR_API_KEY"
+
+// Ask is the operation of a call that is about a data source: its kind is the source, desired.json what it is asked with, and the
+// only object the answer.
+const Ask = "ask"
 
 // Sources of an exchange.
 const (

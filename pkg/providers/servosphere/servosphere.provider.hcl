@@ -538,3 +538,342 @@ kind "backup_schedule" {
 
   # The API has no operation that lists, changes or deletes backup schedules.
 }
+
+kind "backup" {
+  description = "A backup of a server, made once. It ends by itself when its retention is over."
+  holds_data  = true
+  when_gone   = "forget"
+  identity    = ["name", "server_id"]
+  id          = "bkp_1234567890"
+
+  attribute "name" {
+    type      = string
+    required  = true
+    on_change = "replace"
+  }
+
+  attribute "server_id" {
+    type      = string
+    required  = true
+    refers_to = "server"
+    on_change = "replace"
+  }
+
+  attribute "retention_days" {
+    type           = number
+    optional       = true
+    whole          = true
+    min            = 1
+    server_default = 30
+    on_change      = "replace"
+  }
+
+  attribute "type" {
+    description = "manual or automatic."
+    type        = string
+    computed    = true
+    emulate     = "manual"
+    examples    = ["manual"]
+  }
+
+  attribute "status" {
+    description = "pending, completed or failed."
+    type        = string
+    computed    = true
+    examples    = ["completed"]
+  }
+
+  attribute "size_gb" {
+    type     = number
+    computed = true
+    examples = [85.4]
+  }
+
+  attribute "created_at" {
+    type     = string
+    computed = true
+    examples = ["2025-01-15T02:00:00Z"]
+  }
+
+  created_at = "created_at"
+
+  wait {
+    pending = { status = ["pending"] }
+    ready   = { status = ["completed"] }
+    failed  = { status = ["failed"] }
+    every   = "30s"
+    timeout = "2h"
+  }
+
+  create {
+    request    = "POST /backups"
+    documented = false
+    sends      = ["name", "server_id", "retention_days"]
+    rate_limit = "intensive"
+    success    = 201
+  }
+
+  list {
+    request    = "GET /backups"
+    documented = false
+    filters    = { server_id = [], type = ["manual", "automatic"] }
+  }
+
+  # The API has no operation that changes or deletes a backup.
+}
+
+data "servers" {
+  description = "The servers of the account."
+  request     = "GET /servers"
+  documented  = true
+  lists       = "servers"
+
+  argument "status" {
+    type     = string
+    optional = true
+    one_of   = ["active", "inactive", "suspended"]
+  }
+
+  attribute "servers" {
+    description = "location is the name of the data centre, such as Amsterdam."
+    type = list(object({
+      id = string, name = string, status = string, ip_address = string, location = string, created_at = string,
+      specs = object({ cpu = number, ram = number, disk = number, bandwidth = number })
+    }))
+  }
+}
+
+data "server_metrics" {
+  description = "What a server uses, now and in the time before."
+  request     = "GET /monitoring/servers/{server_id}/metrics"
+  documented  = false
+
+  argument "server_id" {
+    type      = string
+    required  = true
+    refers_to = "server"
+  }
+
+  argument "period" {
+    description = "How far the history goes back."
+    type        = string
+    optional    = true
+    one_of      = ["1h", "24h", "7d", "30d"]
+  }
+
+  argument "metrics" {
+    description = "Which to measure; all unless said."
+    type        = list(string)
+    optional    = true
+    join        = ","
+    one_of      = ["cpu", "memory", "disk", "network"]
+  }
+
+  attribute "server_id" {
+    type    = string
+    emulate = server_id
+  }
+
+  attribute "period" {
+    type    = string
+    emulate = period == null ? "1h" : period
+  }
+
+  attribute "cpu" {
+    type     = object({ usage_percent = number, history = list(object({ timestamp = string, value = number })) })
+    read     = "metrics.cpu"
+    examples = [{ usage_percent = 45.2, history = [{ timestamp = "2025-01-15T10:00:00Z", value = 43.1 }, { timestamp = "2025-01-15T10:05:00Z", value = 45.2 }] }]
+  }
+
+  attribute "memory" {
+    type     = object({ usage_percent = number, total_mb = number, used_mb = number })
+    read     = "metrics.memory"
+    examples = [{ usage_percent = 67.8, total_mb = 8192, used_mb = 5551 }]
+  }
+
+  attribute "disk" {
+    type     = object({ usage_percent = number, total_gb = number, used_gb = number })
+    read     = "metrics.disk"
+    examples = [{ usage_percent = 32.1, total_gb = 160, used_gb = 51 }]
+  }
+
+  attribute "network" {
+    type     = object({ in_mbps = number, out_mbps = number })
+    read     = "metrics.network"
+    examples = [{ in_mbps = 12.4, out_mbps = 8.7 }]
+  }
+}
+
+data "active_alerts" {
+  description = "Alerts that have been raised and not gone away. Rules are another thing."
+  request     = "GET /monitoring/alerts"
+  documented  = false
+  lists       = "alerts"
+
+  attribute "alerts" {
+    type     = list(object({ id = string, name = string, metric = string, status = string, server_id = string, triggered_at = string }))
+    examples = [[{ id = "alt_1234567890", name = "high-cpu", metric = "cpu", status = "active", server_id = "srv_1234567890", triggered_at = "2025-01-15T10:30:00Z" }]]
+  }
+}
+
+data "backups" {
+  description = "Backups and snapshots of the account."
+  request     = "GET /backups"
+  documented  = false
+  lists       = "backups"
+
+  argument "server_id" {
+    type      = string
+    optional  = true
+    refers_to = "server"
+  }
+
+  argument "type" {
+    type     = string
+    optional = true
+    one_of   = ["manual", "automatic"]
+  }
+
+  attribute "backups" {
+    type = list(object({
+      id = string, name = string, server_id = string, type = string, status = string, size_gb = number, created_at = string,
+      retention_days = number
+    }))
+  }
+}
+
+data "usage" {
+  description = "What the account has used in a billing period, and what that costs."
+  request     = "GET /billing/usage"
+  documented  = false
+
+  argument "period" {
+    type     = string
+    optional = true
+    one_of   = ["current", "previous"]
+  }
+
+  attribute "month" {
+    type     = string
+    read     = "period"
+    examples = ["2025-01"]
+  }
+
+  attribute "period_start" {
+    type     = string
+    examples = ["2025-01-01T00:00:00Z"]
+  }
+
+  attribute "period_end" {
+    type     = string
+    examples = ["2025-01-31T23:59:59Z"]
+  }
+
+  attribute "currency" {
+    type     = string
+    examples = ["USD"]
+  }
+
+  attribute "total_cost" {
+    type     = number
+    examples = [156.78]
+  }
+
+  attribute "breakdown" {
+    type = object({
+      servers   = object({ count = number, cost = number })
+      storage   = object({ gb_hours = number, cost = number })
+      bandwidth = object({ gb_transferred = number, cost = number })
+      backups   = object({ gb_stored = number, cost = number })
+    })
+    examples = [{
+      servers   = { count = 3, cost = 120.00 }
+      storage   = { gb_hours = 24000, cost = 24.00 }
+      bandwidth = { gb_transferred = 1250, cost = 12.50 }
+      backups   = { gb_stored = 300, cost = 0.28 }
+    }]
+  }
+}
+
+data "invoices" {
+  description = "All invoices of the account."
+  request     = "GET /billing/invoices"
+  documented  = false
+  lists       = "invoices"
+
+  attribute "invoices" {
+    type = list(object({
+      id = string, number = string, status = string, amount = number, currency = string, period = string, due_date = string,
+      paid_at = string, download_url = string
+    }))
+    examples = [[{
+      id = "inv_1234567890", number = "INV-2025-001", status = "paid", amount = 156.78, currency = "USD", period = "2025-01",
+      due_date = "2025-02-01T00:00:00Z", paid_at = "2025-01-28T14:30:00Z",
+      download_url = "https://api.servosphere.net/v2/billing/invoices/inv_1234567890/pdf"
+    }]]
+  }
+}
+
+data "invoice" {
+  description = "One invoice."
+  request     = "GET /billing/invoices/{invoice_id}"
+  documented  = false
+
+  argument "invoice_id" {
+    type     = string
+    required = true
+    catalog  = ["inv_1234567890"]
+  }
+
+  attribute "number" {
+    type     = string
+    examples = ["INV-2025-001"]
+  }
+
+  attribute "status" {
+    type     = string
+    examples = ["paid"]
+  }
+
+  attribute "amount" {
+    type     = number
+    examples = [156.78]
+  }
+
+  attribute "currency" {
+    type     = string
+    examples = ["USD"]
+  }
+
+  attribute "period" {
+    type     = string
+    examples = ["2025-01"]
+  }
+
+  attribute "due_date" {
+    type     = string
+    examples = ["2025-02-01T00:00:00Z"]
+  }
+
+  attribute "paid_at" {
+    type     = string
+    examples = ["2025-01-28T14:30:00Z"]
+  }
+
+  attribute "download_url" {
+    type     = string
+    examples = ["https://api.servosphere.net/v2/billing/invoices/inv_1234567890/pdf"]
+  }
+}
+
+data "payment_methods" {
+  description = "How the account pays. The vendor does not say which fields there are, so only those that every object has are read."
+  request     = "GET /billing/payment-methods"
+  documented  = false
+  lists       = "payment_methods"
+
+  attribute "payment_methods" {
+    type     = list(object({ id = string, type = string }))
+    examples = [[{ id = "pm_1234567890", type = "card" }]]
+  }
+}

@@ -265,13 +265,37 @@ data "plans" {
   }
 
   argument "sort" {
-    type   = string
-    one_of = ["price", "name"]
+    type     = string
+    optional = true
+    one_of   = ["price", "name"]
+  }
+
+  argument "tags" {
+    type     = list(string)
+    optional = true
+    join     = ","
+    matches  = "tags"
+  }
+
+  attribute "sort" {
+    type    = string
+    emulate = "price"
   }
 
   attribute "names" {
     type = list(string)
     read = "plans"
+  }
+}
+
+data "invoices" {
+  request    = "GET /invoices"
+  documented = true
+  lists      = "invoices"
+
+  attribute "invoices" {
+    type     = list(object({ id = string, amount = number }))
+    examples = [[{ id = "1", amount = 12.5 }]]
   }
 }
 
