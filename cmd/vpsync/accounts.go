@@ -45,13 +45,12 @@ func embeddedDefinition(name string) (*providers.Definition, error) {
 	return def, nil
 }
 
-// kindNames are the kinds of all of them.
-func kindNames() []string {
+// everyKind is the kinds of all of them, and of the definitions of the stack.
+func (a *app) everyKind() []string {
 	var kinds []string
-	for _, name := range embeddedNames() {
-		if def, err := embeddedDefinition(name); err == nil {
-			kinds = slices.AppendSeq(kinds, keysSorted(def.Schema.Kinds))
-		}
+	all, _ := a.everyDefinition() // an embedded one that fails to decode is told by its test
+	for _, def := range all {
+		kinds = slices.AppendSeq(kinds, keysSorted(def.Schema.Kinds))
 	}
 	return kinds
 }
@@ -59,11 +58,7 @@ func kindNames() []string {
 // definition finds what a provider block names.
 func (a *app) definition(block spec.ProviderBlock) (*providers.Definition, error) {
 	if block.Definition != "" {
-		return nil, &remedyError{summary: "Definitions of a stack are not supported yet",
-			detail: fmt.Sprintf("This version of vpsync speaks only the APIs that it brings along: %s.", strings.Join(embeddedNames(), ", "))}
-	}
-	if def := a.hooks.definitions[block.Name]; def != nil {
-		return def, nil
+		return a.ownDefinition(block)
 	}
 	return embeddedDefinition(block.Name)
 }
@@ -109,6 +104,11 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 		}
 		config.Lag = &lag
 		return providers.New(def, config)
+	}
+	if block.Definition != "" {
+		if err := a.mayTalkTo(block, orElse(a.env[def.URLEnv], def.BaseURL)); err != nil {
+			return nil, err
+		}
 	}
 	variable := def.Auth.TokenEnv
 	if block.TokenEnv != "" {

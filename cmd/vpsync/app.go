@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
-	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -34,8 +33,6 @@ type streams struct {
 type hooks struct {
 	// boundary is called at each point of an apply where a crash leaves a different trace.
 	boundary func(point string)
-	// definitions are of providers that do not exist, by name, for pages about what no provider that does has.
-	definitions map[string]*providers.Definition
 }
 
 // app is one run of the program: global options, streams and environment.

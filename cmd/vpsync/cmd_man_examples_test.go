@@ -105,6 +105,10 @@ func (x example) prepare(command, line string) string {
 		if strings.Contains(line, ".vpsplan") {
 			x.vpsync("plan", "--var", "web_count=3", "--out", filepath.Join(x.dir, "monday.vpsplan"))
 		}
+	case "vpsync providers check":
+		own, err := os.ReadFile(root + "/examples/own-provider/tern.provider.hcl")
+		require.NoError(x.t, err)
+		require.NoError(x.t, os.WriteFile(filepath.Join(x.dir, "acme.provider.hcl"), own, 0o644))
 	case "vpsync fmt":
 		require.NoError(x.t, os.Mkdir(filepath.Join(x.dir, "stacks"), 0o755))
 	case "vpsync import":

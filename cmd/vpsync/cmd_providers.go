@@ -1,14 +1,17 @@
 package main
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -16,13 +19,24 @@ import (
 
 func (a *app) providersCommand() *cobra.Command {
 	c := &cobra.Command{Use: "providers", Short: "What each API offers, and what it cannot do"}
+	var markdown bool
+	show := a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible",
+		Example: "  vpsync providers show servosphere\n  vpsync providers show servosphere --markdown > servosphere.md",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0], markdown) }}, false, a.offeredProviders())
+	show.Flags().BoolVar(&markdown, "markdown", false, "print a page of Markdown")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the providers",
 			Example: "  vpsync providers list",
 			RunE:    func(*cobra.Command, []string) error { return a.listProviders() }},
-		a.completing(&cobra.Command{Use: "show NAME", Short: "Show kinds, attributes, operations, and what is impossible",
-			Example: "  vpsync providers show servosphere",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.showProvider(args[0]) }}, false, these(embeddedNames()...)),
+		show,
+		&cobra.Command{Use: "check FILE", Short: "Check a definition: all mistakes at once",
+			Long: `Reads a definition of a provider, which a stack may bring along as a file of its own, and reports every mistake in it with its
+place. Of a right one it says in short what it describes. It needs no stack and sends nothing.`,
+			Example: "  vpsync providers check acme.provider.hcl",
+			ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+				return []cobra.Completion{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
+			},
+			RunE: func(_ *cobra.Command, args []string) error { return a.checkProvider(args[0]) }},
 	)
 	return c
 }
@@ -30,14 +44,17 @@ func (a *app) providersCommand() *cobra.Command {
 func (a *app) listProviders() error {
 	var docs []providerDocument
 	t := render.NewTable("NAME", "TITLE", "KINDS", "TOKEN")
-	for _, name := range embeddedNames() {
-		def, err := embeddedDefinition(name)
-		if err != nil {
-			return err
-		}
+	all, err := a.everyDefinition()
+	if err != nil {
+		return err
+	}
+	if err := a.tellLeftOut(); err != nil {
+		return err
+	}
+	for _, def := range all {
 		kinds := slices.Sorted(maps.Keys(def.Schema.Kinds))
 		docs = append(docs, newProviderDocument(def))
-		t.Row(name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
+		t.Row(def.Name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
 	}
 	if a.json {
 		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs})
@@ -45,8 +62,11 @@ func (a *app) listProviders() error {
 	return t.Write(a.out, a.tableOptions())
 }
 
-func (a *app) showProvider(name string) error {
-	def, err := embeddedDefinition(name)
+func (a *app) showProvider(name string, markdown bool) error {
+	if markdown && a.json {
+		return wrongUsage("--markdown and --json are two forms of one answer: choose one")
+	}
+	def, err := a.definitionOf(name)
 	if err != nil {
 		return err
 	}
@@ -57,181 +77,112 @@ func (a *app) showProvider(name string) error {
 			providerDocument
 		}{formatVersion, doc})
 	}
+	if markdown {
+		_, err := io.WriteString(a.out, doc.markdown())
+		return err
+	}
 	return doc.write(a.out, a.tableOptions(), a.outOptions())
 }
 
-// providerDocument is a definition as users need to know it.
-type providerDocument struct {
-	Name     string         `json:"name"`
-	Title    string         `json:"title"`
-	BaseURL  string         `json:"base_url"`
-	TokenEnv string         `json:"token_env"`
-	URLEnv   string         `json:"url_env"`
-	Kinds    []kindDocument `json:"kinds"`
+// checkedDocument is what providers check --json prints. Provider is absent where the definition is wrong.
+type checkedDocument struct {
+	render.DiagnosticsDocument
+	File     string            `json:"file"`
+	Provider *providerDocument `json:"provider,omitempty"`
 }
 
-type kindDocument struct {
-	Name        string              `json:"name"`
-	Description string              `json:"description,omitempty"`
-	Identity    []string            `json:"identity"`
-	HoldsData   bool                `json:"holds_data"`
-	Attributes  []attributeDocument `json:"attributes"`
-	Operations  []operationDocument `json:"operations"`
-	Cannot      []string            `json:"cannot"`
-}
-
-type attributeDocument struct {
-	Name        string `json:"name"`
-	Type        string `json:"type"`
-	Given       string `json:"given"` // required, optional, computed
-	OnChange    string `json:"on_change,omitempty"`
-	Readable    bool   `json:"readable"`
-	Sensitive   bool   `json:"sensitive"`
-	Description string `json:"description,omitempty"`
-}
-
-type operationDocument struct {
-	Name       string `json:"name"`
-	Request    string `json:"request"`
-	Documented bool   `json:"documented"`
-	RateLimit  string `json:"rate_limit"`
-	Place      string `json:"place"`
-}
-
-func newProviderDocument(def *providers.Definition) providerDocument {
-	d := providerDocument{Name: def.Name, Title: def.Title, BaseURL: def.BaseURL, TokenEnv: def.Auth.TokenEnv, URLEnv: def.URLEnv}
-	for _, name := range slices.Sorted(maps.Keys(def.Schema.Kinds)) {
-		k := def.Schema.Kinds[name]
-		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, Cannot: cannot(k)}
-		for _, at := range k.Attributes {
-			kd.Attributes = append(kd.Attributes, attributeDocument{
-				Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
-				Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
-			})
+// checkProvider reads a definition wherever it lies, and tells what a stack that names it would be told.
+func (a *app) checkProvider(file string) error {
+	src, err := readDefinition(file)
+	if err != nil {
+		return &remedyError{summary: "The definition cannot be read", detail: fmt.Sprintf("%s: %s", file, sentenceOf(reasonOf(err)))}
+	}
+	def, diags := providers.Decode(src, file)
+	if def != nil {
+		diags = append(diags, usableByStacks(def, file)...)
+	}
+	if a.json {
+		doc := checkedDocument{DiagnosticsDocument: render.NewDiagnosticsDocument(diags, a.meta()), File: file}
+		if def != nil {
+			described := newProviderDocument(def)
+			doc.Provider = &described
 		}
-		for _, op := range k.OperationOrder {
-			o := k.Operations[op]
-			kd.Operations = append(kd.Operations, operationDocument{Name: op, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
+		if err := a.printJSON(doc); err != nil {
+			return err
 		}
-		d.Kinds = append(d.Kinds, kd)
-	}
-	return d
-}
-
-func given(a *spec.Attribute) string {
-	switch {
-	case a.Required:
-		return "required"
-	case a.Optional && a.Computed:
-		return "optional, else computed"
-	case a.Optional:
-		return "optional"
-	}
-	return "computed"
-}
-
-func onChange(a *spec.Attribute) string {
-	switch {
-	case !a.Required && !a.Optional:
-		return ""
-	case a.OnChange == spec.OnOperation:
-		return a.Operation
-	}
-	return string(a.OnChange)
-}
-
-func article(noun string) string {
-	if strings.ContainsAny(noun[:1], "aeiou") {
-		return "an " + noun
-	}
-	return "a " + noun
-}
-
-// cannot lists in plain words what the API does not offer for a kind.
-func cannot(k *spec.Kind) []string {
-	noun := article(strings.ReplaceAll(k.Name, "_", " "))
-	out := []string{}
-	switch {
-	case !k.Can(spec.OpList) && !k.Can(spec.OpRead):
-		out = append(out, fmt.Sprintf("be listed or read: what befalls %s at the provider cannot be seen", noun))
-	case !k.Can(spec.OpList):
-		out = append(out, fmt.Sprintf("be listed: %s that is unmanaged cannot be seen", noun))
-	}
-	if !k.Can(spec.OpDelete) {
-		out = append(out, fmt.Sprintf("be deleted: destroying %s leaves it behind", noun))
-	}
-	var fixed, blind []string
-	for _, a := range k.Attributes {
-		if !a.Required && !a.Optional {
-			continue
+		if diags.HasErrors() {
+			return exitWith(exitFailed)
 		}
-		switch {
-		case a.OnChange == spec.OnReplace, a.OnChange == spec.OnError:
-			fixed = append(fixed, a.Name)
-		case a.OnChange == spec.OnNextCreate:
-			out = append(out, fmt.Sprintf("change %s: it takes effect on new objects only", a.Name))
-		case a.OnlyFromUnset:
-			out = append(out, fmt.Sprintf("change %s once it is set", a.Name))
-		}
-		if a.Unreadable && k.Can(spec.OpList) {
-			blind = append(blind, a.Name)
+		return nil
+	}
+	if diags.HasErrors() {
+		return diags
+	}
+	if err := render.Diagnostics(a.errs, diags, a.errOptions()); err != nil {
+		return err
+	}
+	return a.describeDefinition(def, file)
+}
+
+// readDefinition reads a file that may be a link, as every program does with the files it is named, and no more of it than a
+// definition may be long.
+func readDefinition(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	src, err := spec.ReadAtMost(f)
+	return src, errors.Join(err, f.Close())
+}
+
+// usableByStacks warns where a definition is right and yet no stack could bring it along. Those that vpsync itself brings along are
+// checked with it, too.
+func usableByStacks(def *providers.Definition, file string) spec.Diagnostics {
+	var diags spec.Diagnostics
+	warn := func(detail, remedy string) {
+		start := spec.Pos{Line: 1, Column: 1}
+		diags = append(diags, spec.Diagnostic{
+			Severity: spec.SeverityWarning, Summary: "No stack can use this definition", Detail: detail, Remedy: remedy,
+			Range: &spec.Range{File: file, Start: start, End: start},
+		})
+	}
+	if src, embedded := embedded()[def.Name]; embedded {
+		if own, _ := providers.Decode(src, file); own != nil && own.Hash == def.Hash {
+			return nil
 		}
 	}
-	if len(fixed) > 0 {
-		how := "a change replaces the object"
-		if !k.Can(spec.OpDelete) {
-			how = "a change needs a new object, and the old one stays"
-		}
-		out = append(out, fmt.Sprintf("change %s: %s", strings.Join(fixed, ", "), how))
+	if problem, remedy := unusableName(def.Name); problem != "" {
+		warn(problem, remedy)
 	}
-	if len(blind) > 0 {
-		out = append(out, fmt.Sprintf("tell %s: drift of it cannot be seen", strings.Join(blind, ", ")))
+	if !strings.HasSuffix(file, definitionSuffix) || filepath.Base(file) == definitionSuffix {
+		warn(fmt.Sprintf("The name of a definition ends in %s, so that it is not taken for a part of the stack; this one is %q.", definitionSuffix, filepath.Base(file)),
+			"mv "+plan.ShellWord(file)+" "+def.Name+definitionSuffix)
 	}
-	return out
+	return diags
 }
 
-// write shows a definition: tables as wide as o says, sentences as wide as prose does.
-func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
-	w := &bytes.Buffer{}
-	s := render.Style{Color: o.Color}
-	say := func(indent, hang int, text string) { _ = render.Prose(w, indent, hang, text, prose) } // a Buffer does not fail
-	fmt.Fprintf(w, "%s (%s)\n%s\n", s.Bold(d.Title), d.Name, d.BaseURL)
-	say(0, 0, fmt.Sprintf("Token from %s; %s overrides the address.", d.TokenEnv, d.URLEnv))
-	say(0, 0, fmt.Sprintf("What the vendor does not print was inferred; the lines are those of %s.provider.hcl.", d.Name))
-	for _, k := range d.Kinds {
-		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))
-		say(2, 0, k.Description)
-		say(2, 0, "Recognised by "+strings.Join(k.Identity, ", ")+".")
-		fmt.Fprintln(w)
-		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
-		t.Indent = "  "
-		for _, a := range k.Attributes {
-			readable := "yes"
-			if !a.Readable {
-				readable = "no"
-			}
-			t.Row(a.Name, a.Type, a.Given, a.OnChange, readable)
-		}
-		_ = t.Write(w, o)
-		fmt.Fprintln(w)
-		t = render.NewTable("OPERATION", "REQUEST", "FROM", "COUNTS AS")
-		t.Indent = "  "
+// describeDefinition says in short what a definition describes.
+func (a *app) describeDefinition(def *providers.Definition, file string) error {
+	doc := newProviderDocument(def)
+	holds := render.Plural(len(doc.Kinds), "kind")
+	if n := len(doc.Data); n > 0 {
+		holds += ", " + render.Plural(n, "data source")
+	}
+	fmt.Fprintf(a.out, "%s is right: %s (%s) at %s, %s.\n\n", render.Escape(file), render.Escape(doc.Title), doc.Name, render.Escape(doc.BaseURL), holds)
+	t := render.NewTable("KIND", "ATTRIBUTES", "OPERATIONS", "INFERRED")
+	for _, k := range doc.Kinds {
+		var names, inferred []string
 		for _, op := range k.Operations {
-			from := "documented"
+			names = append(names, op.Name)
 			if !op.Documented {
-				_, line, _ := strings.Cut(op.Place, ":")
-				from = "inferred, line " + line
-			}
-			t.Row(op.Name, op.Request, from, op.RateLimit)
-		}
-		_ = t.Write(w, o)
-		if len(k.Cannot) > 0 {
-			fmt.Fprintf(w, "\n  The API cannot\n")
-			for _, c := range k.Cannot {
-				say(2, 2, "- "+c)
+				inferred = append(inferred, op.Name)
 			}
 		}
+		t.Row(k.Name, fmt.Sprint(len(k.Attributes)), strings.Join(names, ", "), orElse(strings.Join(inferred, ", "), "none"))
 	}
-	_, err := to.Write(w.Bytes())
-	return err
+	if err := t.Write(a.out, a.tableOptions()); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	return render.Prose(a.out, 0, 0, render.Escape(doc.account()), a.outOptions())
 }

@@ -38,7 +38,7 @@ it and change it directly, as somebody at the provider would.`}
 	flags.StringVar(&o.account, "account", "", "the account, where the stack has several")
 	flags.StringVar(&o.provider, "provider", "", "the provider, where the folder holds no stack (default servosphere)")
 	completingFlag(c, "account", a.accountNames())
-	completingFlag(c, "provider", these(embeddedNames()...))
+	completingFlag(c, "provider", a.offeredProviders())
 	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
 		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults",
 			Example: "  vpsync sandbox reset",
@@ -78,7 +78,7 @@ func (a *app) emulated(o sandboxOptions) (string, *providers.Definition, error) 
 	if o.account == "" {
 		o.account = o.provider
 	}
-	def, err := embeddedDefinition(o.provider)
+	def, err := a.definitionOf(o.provider)
 	return o.account, def, err
 }
 
@@ -512,6 +512,10 @@ func (a *app) serve(ctx context.Context, o sandboxOptions, addr string, provisio
 		fmt.Fprintln(a.errs, "This sandbox can be reached from other machines.")
 	}
 	fmt.Fprintf(a.out, "export %s=http://%s\nexport %s=%s\n", def.URLEnv, listener.Addr(), def.Auth.TokenEnv, token)
+	if _, embedded := embedded()[def.Name]; !embedded {
+		// Only named hosts are talked to in the words of a definition of one's own.
+		fmt.Fprintf(a.out, "export %s=%s\n", trustedHosts, strings.TrimPrefix(a.env[trustedHosts]+","+listener.Addr().String(), ","))
+	}
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {

@@ -94,8 +94,11 @@ type (
 )
 
 func (a *app) schema() error {
-	doc, err := newSchemaDocument()
+	doc, err := a.newSchemaDocument()
 	if err != nil {
+		return err
+	}
+	if err := a.tellLeftOut(); err != nil {
 		return err
 	}
 	if a.json {
@@ -104,17 +107,17 @@ func (a *app) schema() error {
 	return a.writeSchema(doc)
 }
 
-func newSchemaDocument() (*schemaDocument, error) {
+func (a *app) newSchemaDocument() (*schemaDocument, error) {
 	doc := &schemaDocument{FormatVersion: render.FormatVersion, VpsyncVersion: versionText(), Resource: newSchemaBlock(spec.ResourceBlock())}
 	for _, b := range spec.Blocks() {
 		doc.Blocks = append(doc.Blocks, newSchemaBlock(b))
 	}
-	for _, name := range embeddedNames() {
-		def, err := embeddedDefinition(name)
-		if err != nil {
-			return nil, err
-		}
-		p := schemaProvider{Name: name, Title: def.Title}
+	all, err := a.everyDefinition()
+	if err != nil {
+		return nil, err
+	}
+	for _, def := range all {
+		p := schemaProvider{Name: def.Name, Title: def.Title}
 		for kind := range keysSorted(def.Schema.Kinds) {
 			p.Kinds = append(p.Kinds, newSchemaKind(def.Schema.Kinds[kind]))
 		}

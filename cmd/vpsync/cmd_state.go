@@ -193,7 +193,7 @@ func (a *app) mayMove(st *state.State, source, target spec.Address) error {
 	if source.Kind != target.Kind {
 		e := &remedyError{summary: "Another kind",
 			detail: fmt.Sprintf("%s cannot become %s.", sentenceStart(article(source.Kind)), article(target.Kind))}
-		if kinds := kindNames(); !slices.Contains(kinds, target.Kind) {
+		if kinds := a.everyKind(); !slices.Contains(kinds, target.Kind) {
 			e.summary, e.detail = "No such kind", fmt.Sprintf("There is no kind %q.", target.Kind)
 			if near := spec.Nearest(target.Kind, kinds); near != "" {
 				e.detail += fmt.Sprintf(" Did you mean %q?", near)

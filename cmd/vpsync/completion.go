@@ -238,6 +238,18 @@ func (a *app) runIDs() offer {
 	})
 }
 
+// offeredProviders offers those that vpsync brings along, and those of the stack.
+func (a *app) offeredProviders() offer {
+	return func(context.Context, []string) []word {
+		var out []word
+		all, _ := a.everyDefinition()
+		for _, def := range all {
+			out = append(out, word{def.Name, def.Title})
+		}
+		return out
+	}
+}
+
 // accountNames offers the accounts of the stack.
 func (a *app) accountNames() offer {
 	return func(context.Context, []string) []word {

@@ -59,6 +59,7 @@ func TestScript(t *testing.T) {
 		Condition:          scriptCondition,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUICKSTART", filepath.Join(root, "examples", "quickstart"))
+			e.Setenv("OWN_PROVIDER", filepath.Join(root, "examples", "own-provider"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/vpsync/vpsync/pkg/providers"
 )
 
 // pageRun carries out a page of the manual, from its top to its end. A block
@@ -28,14 +26,12 @@ import (
 //	with: NAME  a file of testdata/docs belongs to the stack
 //	run: LINE   a command that is done before the block is there
 type pageRun struct {
-	t     *testing.T
-	files string
-	dir   string // of the stack
-	// definitions are of the providers that pages speak of, although they do not exist.
-	definitions map[string]*providers.Definition
-	exported    map[string]string
-	last        int // the exit code of the last command
-	problems    []string
+	t        *testing.T
+	files    string
+	dir      string // of the stack
+	exported map[string]string
+	last     int // the exit code of the last command
+	problems []string
 }
 
 // shown is one block of a page.
@@ -299,7 +295,7 @@ func (p *pageRun) vpsync(args ...string) (string, int) {
 		env[name] = value
 	}
 	s := streams{in: strings.NewReader(""), out: &out, errs: &out, outWidth: width, errWidth: width}
-	code := run(context.Background(), args, env, s, nil, hooks{definitions: p.definitions})
+	code := run(context.Background(), args, env, s, nil, hooks{})
 	return out.String(), code
 }
 

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -33,18 +32,13 @@ func TestPages(t *testing.T) {
 	require.Contains(t, pages, "docs/language.md")
 	files, err := filepath.Abs(root + "/testdata/docs")
 	require.NoError(t, err)
-	acme, err := os.ReadFile(filepath.Join(files, "acme.provider.hcl"))
-	require.NoError(t, err)
-	def, diags := providers.Decode(acme, "acme.provider.hcl")
-	require.Empty(t, diags)
-	definitions := map[string]*providers.Definition{"acme": def}
 	for _, name := range pages {
 		t.Run(name, func(t *testing.T) {
 			path, err := filepath.Abs(filepath.Join(root, name))
 			require.NoError(t, err)
 			source, err := os.ReadFile(path)
 			require.NoError(t, err)
-			p := &pageRun{t: t, files: files, definitions: definitions}
+			p := &pageRun{t: t, files: files}
 			anew := p.check(string(source))
 			if *updatePages {
 				require.NoError(t, os.WriteFile(path, []byte(anew), 0o644))
@@ -90,13 +84,10 @@ func TestPagesSeeMistakes(t *testing.T) {
 func TestLanguageIsWhole(t *testing.T) {
 	source, err := os.ReadFile(root + "/docs/language.md")
 	require.NoError(t, err)
-	later := []string{"definition"} // a message says that it is for a later version
 	var shows func(b spec.Block)
 	shows = func(b spec.Block) {
 		for _, a := range b.Arguments {
-			if !slices.Contains(later, a.Name) {
-				require.Regexp(t, `(?m)^\s*`+a.Name+`\s+= `, string(source))
-			}
+			require.Regexp(t, `(?m)^\s*`+a.Name+`\s+= `, string(source))
 		}
 		for _, inner := range b.Blocks {
 			require.Regexp(t, `(?m)^\s*`+inner.Name+` .*\{$`, string(source))
@@ -117,5 +108,20 @@ func TestReadmeExitCodes(t *testing.T) {
 	for _, e := range exitCodes {
 		meaning := strings.NewReplacer("plan --detailed-exitcode", "`plan --detailed-exitcode`", ", drift)", ", `drift`)").Replace(e.meaning)
 		require.Contains(t, string(source), fmt.Sprintf("| %d | %s |", e.code, meaning))
+	}
+}
+
+// TestOwnProviderReadme: what the walk through examples/own-provider quotes stands there.
+func TestOwnProviderReadme(t *testing.T) {
+	const dir = root + "/examples/own-provider/"
+	readme, err := os.ReadFile(dir + "README.md")
+	require.NoError(t, err)
+	definition, err := os.ReadFile(dir + "tern.provider.hcl")
+	require.NoError(t, err)
+	quotes := strings.Split(string(readme), "```hcl\n")[1:]
+	require.NotEmpty(t, quotes)
+	for _, q := range quotes {
+		quote, _, _ := strings.Cut(q, "```")
+		require.Contains(t, string(definition), quote)
 	}
 }

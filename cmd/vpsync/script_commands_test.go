@@ -38,6 +38,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"kill-each-point": cmdKillEachPoint,
 		"serve":           cmdServe,
 		"seed":            cmdSeed,
+		"tern":            cmdTern,
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
@@ -234,7 +235,7 @@ func lookPath(ts *testscript.TestScript, program string) (string, error) {
 // passedOn are the variables of a script's environment that vpsync looks at.
 var passedOn = []string{
 	"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "GORACE", "GOCOVERDIR",
-	"SERVOSPHERE_API_KEY", "SERVOSPHERE_API_URL", "VPSYNC_STATE_KEY", "VPSYNC_GRACE",
+	"SERVOSPHERE_API_KEY", "SERVOSPHERE_API_URL", "VPSYNC_STATE_KEY", "VPSYNC_GRACE", "VPSYNC_TRUSTED_HOSTS",
 }
 
 func scriptEnviron(ts *testscript.TestScript) []string {

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,7 +27,11 @@ func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 		_ = cmd.Wait()
 	})
 	lines := bufio.NewScanner(out)
-	for range 2 {
+	wanted := 2
+	if definition, err := os.ReadFile(filepath.Join(cmd.Dir, "main.hcl")); err == nil && strings.Contains(string(definition), "definition =") {
+		wanted = 3 // the hosts that it may talk to
+	}
+	for range wanted {
 		if !lines.Scan() {
 			ts.Fatalf("vpsync sandbox serve printed no environment: %v", lines.Err())
 		}

@@ -72,6 +72,9 @@ func eventStage(e apply.Event) string {
 		if e.Status != "" {
 			return render.Escape(e.Status)
 		}
+		if e.Phase == plan.PhaseRemove {
+			return "waiting until it is gone"
+		}
 		return "waiting until it is ready"
 	case apply.EventSent:
 		if e.Operation != "" {

@@ -47,12 +47,20 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 	a.stack = stack
 	request := spec.Request{Schemas: map[string]*spec.Schema{}}
 	definitions := map[string]*providers.Definition{}
+	told := map[string]bool{} // a file that two accounts name is wrong once
 	for _, block := range stack.Providers {
 		def, err := a.definition(block)
 		if err != nil {
-			d := a.describe(err)
-			d.Range = &block.Range
-			diags = append(diags, a.placed(d))
+			var inside spec.Diagnostics // of the definition, with places of their own
+			if !errors.As(err, &inside) {
+				d := a.describe(err)
+				d.Range = &block.Range
+				inside = spec.Diagnostics{a.placed(d)}
+			} else if told[block.Definition] {
+				continue
+			}
+			told[block.Definition] = true
+			diags = append(diags, inside...)
 			continue
 		}
 		definitions[block.Account()] = def

@@ -21,6 +21,8 @@ const (
 	BoundaryWaiting = "waiting"
 	// BoundaryReady: the object was seen ready; the record does not say so yet.
 	BoundaryReady = "ready"
+	// BoundaryLeaving: the API accepted a delete, and the object may still be there; its intent is open.
+	BoundaryLeaving = "leaving"
 	// BoundaryLettingGo: an object is about to become a leftover, or a record to be dropped, without a request.
 	BoundaryLettingGo = "letting go"
 	// BoundarySettling: it was found out what an open intent did; the journal does not say so yet.

@@ -166,9 +166,18 @@ func (r *run) absent(ctx context.Context, q *request, result providers.Result) e
 	return result.Refusal
 }
 
-// close records what the request did, and closes its intent, in one transaction.
+// close records what the request did, and closes its intent, in one transaction. A delete is done when the object is gone: until
+// then the intent stays open, so that a later run looks whether the API kept its word.
 func (r *run) close(ctx context.Context, q *request, object *spec.Object, carried func(*spec.Object) ([]state.Write, error)) error {
 	defer r.fly(q.intent.ID, false)
+	if q.intent.Operation == spec.OpDelete && q.kind.Lingers {
+		if err := r.boundary(BoundaryLeaving); err != nil {
+			return err
+		}
+		if err := r.awaitGone(ctx, q.client, q.intent, false, q.tell); err != nil {
+			return err
+		}
+	}
 	writes, err := carried(object)
 	if err != nil {
 		return err // the intent stays open: what it did is known, but could not be put into words
@@ -177,6 +186,19 @@ func (r *run) close(ctx context.Context, q *request, object *spec.Object, carrie
 		return err
 	}
 	return r.boundary(BoundaryRecorded)
+}
+
+// awaitGone waits until the object of a delete is gone that the API accepted. Its intent is open, and stays so with an error.
+func (r *run) awaitGone(ctx context.Context, client *providers.Client, in *state.Intent, atOnce bool, tell *teller) error {
+	err := client.WaitGone(ctx, in.Kind, in.ObjectID, atOnce, tell.waiting)
+	if err == nil {
+		return nil
+	}
+	reason := "the API accepted it, and it was not waited for to the end"
+	if late := (*providers.LingerError)(nil); errors.As(err, &late) {
+		reason = late.Error()
+	}
+	return &UnsettledError{Address: in.Address, Operation: in.Operation, Err: err, Reason: reason + "; the next run looks again"}
 }
 
 // unknown says whether a request may have been carried out although it failed. A conflict on a later attempt may be the

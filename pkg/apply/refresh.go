@@ -201,6 +201,9 @@ func (k *kindReader) list(ctx context.Context, live *plan.LiveKind) error {
 	}
 	live.Listed = true
 	live.Pages = pages(k.client.Definition(), k.kind.Name, len(objects))
+	if k.kind.Parent != "" {
+		live.Pages = k.client.ListCost(k.kind.Name) // a list for each object above it
+	}
 	return nil
 }
 

@@ -94,6 +94,13 @@ func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err e
 		message = "its object does not exist any more"
 	case carriedOut:
 		message = "it was carried out"
+		if in.Operation == spec.OpDelete && kind.Lingers {
+			// What it lies in, or what takes its name, needs it gone. One that is stuck on its way holds up nothing else.
+			err := r.awaitGone(ctx, client, in, true, tell)
+			if late := (*providers.LingerError)(nil); err != nil && !errors.As(err, &late) {
+				return false, err
+			}
+		}
 		if writes, err = r.settledWrites(kind, in, f.object); err != nil {
 			return false, err
 		}

@@ -10,7 +10,7 @@ import (
 
 // cost is what applying the plan takes from each rate-limit class: the writes; a look at what is touched before
 // anything is sent, by single reads where those are fewer than the pages of a list; one list for each kind that has to be
-// waited for; and the lists of the final check. Retries and longer waits come on top.
+// waited for, and another where what is deleted has to be; and the lists of the final check. Retries and longer waits come on top.
 func (p *planner) cost() []Cost {
 	if len(p.plan.Steps) == 0 {
 		return nil
@@ -19,7 +19,7 @@ func (p *planner) cost() []Cost {
 	spent := map[class]int{}
 	touched := map[KindRef]int{} // objects to look at before
 	listed := map[KindRef]bool{} // a create looks at the list anyway
-	waits := map[KindRef]bool{}
+	waits, leaves := map[KindRef]bool{}, map[KindRef]bool{}
 	spend := func(account string, op *spec.Operation, times int) {
 		if op != nil && times > 0 {
 			spent[class{account, p.class(account, op)}] += times
@@ -36,6 +36,7 @@ func (p *planner) cost() []Cost {
 			if c.Removes != "" {
 				spend(c.Account, kind.Operations[c.Removes], 1)
 				touched[ref]++
+				leaves[ref] = leaves[ref] || kind.Lingers
 			}
 			continue
 		}
@@ -73,6 +74,9 @@ func (p *planner) cost() []Cost {
 			if waits[ref] {
 				spend(ref.Account, read, 1)
 			}
+			if leaves[ref] {
+				spend(ref.Account, read, 1)
+			}
 			continue
 		}
 		if read != nil && !listed[ref] && touched[ref] < pages {
@@ -81,6 +85,9 @@ func (p *planner) cost() []Cost {
 			spend(ref.Account, list, pages)
 		}
 		if waits[ref] {
+			spend(ref.Account, list, pages)
+		}
+		if leaves[ref] {
 			spend(ref.Account, list, pages)
 		}
 		spend(ref.Account, list, pages)

@@ -204,6 +204,8 @@ func checkBaseURL(s string) error {
 		return fmt.Errorf("%q is not a URL", s)
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Hostname() == "":
 		return fmt.Errorf("%q is not an https:// URL with a host", u.Redacted())
+	case strings.ContainsFunc(u.Host, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return fmt.Errorf("the host %+q holds letters beyond ASCII, which may look like those of another host: write it as it travels, xn--…", u.Host)
 	case u.User != nil:
 		return fmt.Errorf("the URL holds a user name or password: tokens come from the environment alone")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":

@@ -81,6 +81,7 @@ func (d *decoder) checkReferences() {
 		d.checkParent(src)
 		d.checkTimes(src)
 		d.checkWait(src)
+		d.checkLeave(src)
 		d.checkCarriers(src)
 		d.checkEmulation(src)
 	}

@@ -104,6 +104,9 @@ func (d *decoder) operations(b *block, src *kindSource) {
 	slices.SortFunc(all, func(x, y found) int { return x.block.header.Start.Byte - y.block.header.Start.Byte })
 	k := src.kind
 	for _, f := range all {
+		if f.name == spec.OpDelete {
+			d.leave(f.block, src)
+		}
 		op := d.operation(f.block, f.name)
 		if _, twice := k.Operations[f.name]; twice {
 			continue // reported with its name

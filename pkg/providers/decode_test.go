@@ -85,6 +85,9 @@ func TestWholeLanguage(t *testing.T) {
 	require.Equal(t, providers.PagingCursor, box.Operations["list"].Paging.Style)
 	require.Equal(t, providers.EncodeForm, box.Operations["create"].Encoding)
 
+	require.True(t, box.Schema.Lingers)
+	require.Equal(t, &providers.Leave{Leaving: map[string][]string{"power": {"dying"}}, Every: 2 * time.Second, Timeout: 5 * time.Minute}, box.Leave)
+
 	attributes := map[string]*spec.Attribute{}
 	for _, a := range box.Schema.Attributes {
 		attributes[a.Name] = a

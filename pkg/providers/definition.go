@@ -110,6 +110,7 @@ type Kind struct {
 	IDPath    Path
 	CreatedAt string // the attribute that tells, or empty
 	Wait      *Wait
+	Leave     *Leave
 }
 
 // attribute is the attribute of a name, or nil.
@@ -164,6 +165,16 @@ type Wait struct {
 	Every                  time.Duration
 	Timeout                time.Duration
 	Progress               string // an attribute that counts from 0 to 100, or empty
+}
+
+// Leave is how a deleted object goes: it may be seen for a while after the delete was accepted. A kind without it is
+// taken to be gone with the answer.
+type Leave struct {
+	// Leaving is attribute to the values that an object has on its way out; all entries must hold. Nil where the API shows
+	// no difference.
+	Leaving map[string][]string
+	Every   time.Duration
+	Timeout time.Duration
 }
 
 // Query is a read-only question to the API, which a stack asks in a data block.

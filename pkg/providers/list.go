@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -12,14 +13,23 @@ import (
 )
 
 // List reads all pages: the first, then the rest concurrently. An object that shifted between pages
-// appears once. Of a kind that lives under a parent it reads one list for each object of the parent's kind.
+// appears once. Of a kind that lives under a parent it reads one list for each object of the parent's kind. What is being deleted
+// is left out: it cannot be changed any more, and is as good as gone.
 func (c *Client) List(ctx context.Context, kind string) ([]spec.Object, error) {
+	objects, err := c.listAll(ctx, kind)
+	return staying(objects), err
+}
+
+// listAll is List with what is being deleted.
+func (c *Client) listAll(ctx context.Context, kind string) ([]spec.Object, error) {
 	k, op, err := c.operation(kind, spec.OpList)
 	if err != nil {
 		return nil, c.impossible(kind, spec.OpList, err)
 	}
 	if k.Schema.Parent == "" {
-		return c.list(ctx, k, op, op.Path, "")
+		objects, pages, err := c.list(ctx, k, op, op.Path, "")
+		c.noteCost(kind, pages)
+		return objects, err
 	}
 	parents, err := c.List(ctx, k.Schema.Parent)
 	if err != nil {
@@ -28,12 +38,15 @@ func (c *Client) List(ctx context.Context, kind string) ([]spec.Object, error) {
 	if len(parents) > maxListedParent {
 		return nil, c.impossible(kind, spec.OpList, fmt.Errorf("it takes one list for each of %d objects of kind %s", len(parents), k.Schema.Parent))
 	}
-	lists := make([][]spec.Object, len(parents))
+	lists, pages := make([][]spec.Object, len(parents)), make([]int, len(parents))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parentsAtOnce)
 	for i, parent := range parents {
 		group.Go(func() (err error) {
-			lists[i], err = c.ListUnder(groupCtx, kind, parent.ID)
+			lists[i], pages[i], err = c.listUnder(groupCtx, kind, parent.ID)
+			if err != nil && c.parentGone(groupCtx, k.Schema.Parent, parent.ID, err) {
+				return nil // and so is what was under it
+			}
 			return err
 		})
 	}
@@ -41,33 +54,48 @@ func (c *Client) List(ctx context.Context, kind string) ([]spec.Object, error) {
 		return nil, err
 	}
 	var all []spec.Object
-	for _, l := range lists {
+	cost := c.ListCost(k.Schema.Parent)
+	for i, l := range lists {
 		all = append(all, l...)
+		cost += pages[i]
 	}
+	c.noteCost(kind, cost)
 	return all, nil
 }
 
-// ListUnder lists the objects of a kind that live under one parent. Their ids are composite: PARENT/ID.
-func (c *Client) ListUnder(ctx context.Context, kind, parent string) ([]spec.Object, error) {
+// listUnder lists the objects of a kind that live under one parent. Their ids are composite: PARENT/ID.
+func (c *Client) listUnder(ctx context.Context, kind, parent string) (objects []spec.Object, pages int, err error) {
 	k, op, err := c.operation(kind, spec.OpList)
-	if err == nil && k.Schema.Parent == "" {
-		err = fmt.Errorf("%s lives under no other kind", kind)
-	}
 	if err != nil {
-		return nil, c.impossible(kind, spec.OpList, err)
+		return nil, 0, c.impossible(kind, spec.OpList, err)
 	}
 	path, err := fillPath(k, op, Call{Kind: kind, Desired: spec.Values{k.Schema.ParentAttribute: cty.StringVal(parent)}})
 	if err != nil {
-		return nil, c.impossible(kind, spec.OpList, err)
+		return nil, 0, c.impossible(kind, spec.OpList, err)
 	}
 	return c.list(ctx, k, op, path, parent)
 }
 
-// list decodes a list, each object once.
-func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent string) ([]spec.Object, error) {
+// parentGone: a list failed because its parent went since the parents were listed. The refusal alone does not prove it: where the
+// definition has the wrong path, every such list is refused, and nothing may be taken for gone.
+func (c *Client) parentGone(ctx context.Context, kind, id string, refusal error) bool {
+	var e *Error
+	if !errors.As(refusal, &e) || !e.gone() {
+		return false
+	}
+	if c.def.Kinds[kind].Operations[spec.OpRead] != nil {
+		_, found, err := c.Read(ctx, kind, id)
+		return err == nil && !found
+	}
+	now, err := c.List(ctx, kind)
+	return err == nil && !slices.ContainsFunc(now, func(o spec.Object) bool { return o.ID == id })
+}
+
+// list decodes a list, each object once, and says how many pages it took.
+func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent string) ([]spec.Object, int, error) {
 	items, pages, err := c.items(ctx, k.Schema.Name, op, path, nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	objects := make([]spec.Object, 0, len(items))
 	seen := make(map[string]bool, len(items))
@@ -75,7 +103,7 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 		m, _ := item.(map[string]any)
 		id := idOf(k, m)
 		if id == "" {
-			return nil, c.unreadable(k, op, path, fmt.Errorf("entry %d of the list has no id", i+1))
+			return nil, 0, c.unreadable(k, op, path, fmt.Errorf("entry %d of the list has no id", i+1))
 		}
 		if parent != "" {
 			id = parent + "/" + id
@@ -86,19 +114,24 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 		seen[id] = true
 		o, err := decodeObject(k, m, id)
 		if err != nil {
-			return nil, c.unreadable(k, op, path, err)
+			return nil, 0, c.unreadable(k, op, path, err)
 		}
 		o.withParent(k, parent)
 		objects = append(objects, o.Object)
 	}
-	c.mu.Lock()
-	c.pages[k.Schema.Name] = pages
-	c.mu.Unlock()
-	return objects, nil
+	return objects, pages, nil
 }
 
-// Read reads one object; ok is false where the API says that there is none.
+// Read reads one object; ok is false where the API says that there is none, or that it is being deleted.
 func (c *Client) Read(ctx context.Context, kind, id string) (o spec.Object, ok bool, err error) {
+	if o, ok, err = c.readAny(ctx, kind, id); o.Leaving {
+		return spec.Object{}, false, err
+	}
+	return o, ok, err
+}
+
+// readAny is Read that shows what is being deleted, too.
+func (c *Client) readAny(ctx context.Context, kind, id string) (o spec.Object, ok bool, err error) {
 	k, op, err := c.operation(kind, spec.OpRead)
 	if err != nil {
 		return o, false, c.impossible(kind, spec.OpRead, err)
@@ -149,8 +182,16 @@ func (c *Client) unreadable(k *Kind, op *Operation, path string, err error) *Err
 	return r.failure(Unknown, c.config.Account, nil, err)
 }
 
-// listCost is how many requests the last list of a kind took; 1 where there was none yet.
-func (c *Client) listCost(kind string) int {
+// noteCost keeps how many requests a list of a kind took.
+func (c *Client) noteCost(kind string, pages int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pages[kind] = pages
+}
+
+// ListCost is how many requests the last list of a kind took, those for the objects that it lives under among them; 1 where there
+// was none yet.
+func (c *Client) ListCost(kind string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return max(c.pages[kind], 1)

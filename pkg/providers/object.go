@@ -116,6 +116,9 @@ func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 		}
 	}
 	o.Ready, o.Failed, o.Status = kind.Wait.state(o.Values)
+	if o.Leaving = kind.Leave.leaving(o.Values); o.Leaving {
+		o.Ready, o.Status = false, statusOf(o.Values, kind.Leave.Leaving)
+	}
 	return o, errors.Join(problems...)
 }
 
@@ -255,15 +258,24 @@ func (w *Wait) state(values spec.Values) (ready, failed bool, status string) {
 	failed = len(w.Failed) > 0 && matches(values, w.Failed)
 	ready = !failed && matches(values, w.Ready)
 	var words []string
-	for _, name := range slices.Sorted(maps.Keys(w.Ready)) {
-		if text, ok := valueText(values[name]); ok {
-			words = append(words, text)
-		}
+	if s := statusOf(values, w.Ready); s != "" {
+		words = append(words, s)
 	}
 	if text, ok := valueText(values[w.Progress]); ok && w.Progress != "" {
 		words = append(words, text+" %")
 	}
 	return ready, failed, strings.Join(words, ", ")
+}
+
+// statusOf is what the watched attributes say, in words.
+func statusOf(values spec.Values, watched map[string][]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(watched)) {
+		if text, ok := valueText(values[name]); ok {
+			words = append(words, text)
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // matches: each attribute has one of its accepted values.

@@ -60,7 +60,7 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		switch {
 		case err != nil:
 			// The API is ill for the moment; the timeout bounds how long that is borne.
-		case found:
+		case found && !o.Leaving:
 			missing, last = time.Time{}, o
 			if seen != nil {
 				seen(o)
@@ -96,9 +96,9 @@ func passing(err error) bool {
 func (c *Client) look(ctx context.Context, k *Kind, id string, poll *sharedPoll, after time.Time, every time.Duration) (o spec.Object, found bool, at time.Time, err error) {
 	kind := k.Schema.Name
 	reads, lists := k.Operations[spec.OpRead] != nil, k.Operations[spec.OpList] != nil
-	if !lists || reads && poll.count() <= c.listCost(kind) {
+	if !lists || reads && poll.count() <= c.ListCost(kind) {
 		at = c.clock.Now()
-		o, found, err = c.Read(ctx, kind, id)
+		o, found, err = c.readAny(ctx, kind, id)
 		return o, found, at, err
 	}
 	select {
@@ -113,7 +113,7 @@ func (c *Client) look(ctx context.Context, k *Kind, id string, poll *sharedPoll,
 		o, found = poll.objects[id]
 		return o, found, poll.began, nil
 	}
-	objects, err := c.List(ctx, kind)
+	objects, err := c.listAll(ctx, kind)
 	if err != nil {
 		return o, false, at, err
 	}

@@ -12,6 +12,9 @@ import (
 // value is what an attribute is at a time: what was stored, or what is derived. It is NilVal where the attribute is
 // unset. An object that is not ready yet has none of what the API hands out with it, such as an address.
 func (s *Sandbox) value(k *kind, o *object, a *attribute, at time.Time) cty.Value {
+	if v, ok := k.leaving[a.Name]; ok && !o.leaving.IsZero() {
+		return v
+	}
 	if v, ok := o.values[a.Name]; ok {
 		return v
 	}
@@ -111,7 +114,7 @@ func jsonReply(status int, header http.Header, body any) reply {
 
 // seen is the object as its owner sees it: all attributes but the secret ones, in the configuration's words.
 func (s *Sandbox) seen(k *kind, o *object, at time.Time) spec.Object {
-	out := spec.Object{Kind: k.name, ID: o.id, Values: spec.Values{}, Detail: true, CreatedAt: o.created, Ready: true}
+	out := spec.Object{Kind: k.name, ID: k.fullID(o), Values: spec.Values{}, Detail: true, CreatedAt: o.created, Ready: true, Leaving: !o.leaving.IsZero()}
 	for _, a := range k.attrs {
 		if a.Sensitive {
 			continue

@@ -133,10 +133,55 @@ func (s *Sandbox) follow(k *kind, o *object, now time.Time, chosen spec.Values) 
 	})
 }
 
-// remove deletes an object, and does to others what follows: what lives under it goes with it, what is cleared with it comes
-// free. Everything else keeps its id.
-func (c *call) remove(o *object) { c.delete(c.state, c.record, o, c.now) }
+// remove deletes an object, or lets it begin to go where the definition says that this takes a while.
+func (c *call) remove(o *object) {
+	if c.route.kind.def.Leave == nil || c.options.Provisioning <= 0 {
+		c.delete(c.state, c.record, o, c.now)
+		return
+	}
+	if o.leaving.IsZero() {
+		going := o.with(c.now)
+		going.leaving = c.now
+		c.record.Put = append(c.record.Put, going)
+	}
+}
 
+// expire ends what has been leaving for as long as a new object takes to be ready.
+func (s *Sandbox) expire() error {
+	now := s.now()
+	var over []*object
+	look := func(st *state) error {
+		over = nil
+		for _, name := range s.model.names {
+			if s.model.kinds[name].def.Leave == nil {
+				continue
+			}
+			for _, o := range st.objects(name, time.Time{}) {
+				if !o.leaving.IsZero() && now.Sub(o.leaving) >= s.options.Provisioning {
+					over = append(over, o)
+				}
+			}
+		}
+		return nil
+	}
+	if !s.model.lingers {
+		return nil
+	}
+	if err := s.store.view(look); err != nil || len(over) == 0 {
+		return err
+	}
+	return s.store.update(func(st *state, r *record) error {
+		r.At = now
+		_ = look(st) // another process may have been faster
+		for _, o := range over {
+			s.delete(st, r, o, now)
+		}
+		return nil
+	})
+}
+
+// delete ends an object, and does to others what follows: what lives under it goes with it, what is cleared with it comes
+// free. Everything else keeps its id.
 func (s *Sandbox) delete(st *state, r *record, o *object, now time.Time) {
 	gone := key{o.kind, o.id}
 	if slices.Contains(r.Gone, gone) {

@@ -24,6 +24,9 @@ func (s *Sandbox) Objects(kind string) ([]spec.Object, error) {
 		kinds = []string{k.name}
 	}
 	var found []*object
+	if err := s.expire(); err != nil {
+		return nil, err
+	}
 	err := s.store.view(func(st *state) error {
 		for _, name := range kinds {
 			found = append(found, st.objects(name, time.Time{})...)
@@ -171,9 +174,12 @@ func (s *Sandbox) alter(kindName, id string, f func(*kind, *object, *state, *rec
 	if err != nil {
 		return err
 	}
+	if err := s.expire(); err != nil {
+		return err
+	}
 	return s.store.update(func(st *state, r *record) error {
 		r.At = s.now()
-		o := st.object(k.name, id)
+		o := st.object(k.name, k.ownID(st, id))
 		if o == nil {
 			return fmt.Errorf("sandbox: there is no %s %s", k.name, id)
 		}

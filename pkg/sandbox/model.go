@@ -27,6 +27,7 @@ type model struct {
 	clears map[string][]reference
 	// children are the kinds whose objects go with an object of the kind.
 	children map[string][]reference
+	lingers  bool // some kind's objects take a while to go
 }
 
 // reference is an attribute that holds the id of another object.
@@ -47,6 +48,7 @@ type kind struct {
 	idPath        []string
 	pending       map[string]cty.Value // what a waiting object answers before it is ready
 	ready         map[string]cty.Value // and after
+	leaving       map[string]cty.Value // and between its delete and its end
 }
 
 type attribute struct {
@@ -70,6 +72,7 @@ func compile(def *providers.Definition) (*model, error) {
 			return nil, err
 		}
 		m.kinds[name] = k
+		m.lingers = m.lingers || k.def.Leave != nil
 	}
 	for on, tasks := range def.Tasks {
 		for name, t := range tasks {
@@ -145,6 +148,12 @@ func compileKind(name string, def *providers.Kind) (*kind, error) {
 			return nil, err
 		}
 	}
+	if l := def.Leave; l != nil {
+		var err error
+		if k.leaving, err = k.phase(l.Leaving); err != nil {
+			return nil, err
+		}
+	}
 	return k, nil
 }
 
@@ -181,6 +190,9 @@ func (k *kind) knows(name string, v cty.Value) error {
 		return nil
 	}
 	words := slices.Concat(w.Pending[name], w.Ready[name], w.Failed[name])
+	if l := k.def.Leave; l != nil {
+		words = append(words, l.Leaving[name]...)
+	}
 	if len(words) == 0 || slices.Contains(words, v.AsString()) {
 		return nil
 	}
@@ -191,6 +203,26 @@ func (k *kind) knows(name string, v cty.Value) error {
 // somebody set it by hand: what the API alone gives, but for what an expression computes.
 func (k *kind) derived(a *attribute) bool {
 	return k.waitsFor(a.Name) || a.Computed && !a.Optional && !a.Required && a.wire.Emulate == nil
+}
+
+// fullID is the id by which clients know an object: PARENT/ID where the kind lives under another.
+func (k *kind) fullID(o *object) string {
+	if k.schema.Parent == "" {
+		return o.id
+	}
+	return idOf(o.values[k.schema.ParentAttribute]) + "/" + o.id
+}
+
+// ownID is an id without the parent's, which may be left away. Under another parent there is no such object.
+func (k *kind) ownID(st *state, id string) string {
+	parent, own, composite := strings.Cut(id, "/")
+	if k.schema.Parent == "" || !composite {
+		return id
+	}
+	if o := st.object(k.name, own); o == nil || idOf(o.values[k.schema.ParentAttribute]) != parent {
+		return id // which nothing has
+	}
+	return own
 }
 
 // splitID takes the example of an id apart around its last run of digits.

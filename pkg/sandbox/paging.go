@@ -227,7 +227,10 @@ func (c *call) pages(name string) bool {
 func (c *call) checkParents() *problem {
 	for name, id := range c.params {
 		a := c.route.kind.byName[name]
-		if a != nil && a.Refers != "" && c.state.object(a.Refers, id) == nil {
+		if a == nil || a.Refers == "" {
+			continue
+		}
+		if above := c.state.object(a.Refers, id); above == nil || !above.leaving.IsZero() {
 			return notFound(a.Refers, id)
 		}
 	}

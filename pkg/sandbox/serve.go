@@ -50,7 +50,23 @@ type call struct {
 func (s *Sandbox) handle(q request) reply {
 	var out reply
 	worked := false
-	err := s.store.update(func(st *state, r *record) error {
+	err := s.expire()
+	if err == nil {
+		err = s.take(q, &out, &worked)
+	}
+	if err != nil {
+		p := &problem{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
+		return p.reply(s.model.def, s.now(), 0, http.Header{})
+	}
+	if worked && s.options.Boundary != nil {
+		s.options.Boundary("worked")
+	}
+	return out
+}
+
+// take is the transaction of a request: it sets its reply, and whether it changed anything.
+func (s *Sandbox) take(q request, out *reply, worked *bool) error {
+	return s.store.update(func(st *state, r *record) error {
 		r.At = s.now()
 		path := s.model.local(q.url)
 		routes, params := s.model.match(q.method, path)
@@ -63,15 +79,15 @@ func (s *Sandbox) handle(q request) reply {
 		if fault != nil {
 			entry.Fault = fault.Do
 		}
-		out = c.faulted(fault)
+		*out = c.faulted(fault)
 		if out.fault == "" {
 			done := c.answer(routes, fault)
-			out, entry.Done = done, done.status < 300
+			*out, entry.Done = done, done.status < 300
 			entry.Operation = operationName(c.route)
 			if fault != nil && fault.Do != FaultLag {
 				out.fault = fault.Do
 			}
-			worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead && c.route.verb != verbAsk
+			*worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead && c.route.verb != verbAsk
 		}
 		entry.Status = out.status
 		if out.fault == FaultCloseAfter {
@@ -80,14 +96,6 @@ func (s *Sandbox) handle(q request) reply {
 		r.Log = []LogEntry{entry}
 		return nil
 	})
-	if err != nil {
-		p := &problem{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
-		return p.reply(s.model.def, s.now(), 0, http.Header{})
-	}
-	if worked && s.options.Boundary != nil {
-		s.options.Boundary("worked")
-	}
-	return out
 }
 
 func operationName(r *route) string {
@@ -205,6 +213,9 @@ func (c *call) target() (*object, *problem) {
 		if a := k.byName[name]; a != nil && !c.route.pathSets(name) && idOf(o.values[name]) != want {
 			return nil, notFound(k.name, c.params["id"])
 		}
+	}
+	if !o.leaving.IsZero() && c.route.verb != spec.OpRead && c.route.verb != spec.OpDelete {
+		return nil, notFound(k.name, c.params["id"])
 	}
 	return o, nil
 }

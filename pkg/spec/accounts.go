@@ -13,10 +13,12 @@ func (x *Session) assignAccounts() Diagnostics {
 	s := x.stack
 	var accounts, kinds, sources []string
 	offering := map[string][]string{} // kind to accounts
+	var unread []string               // accounts whose kinds are not known
 	for _, p := range s.Providers {
 		account := p.Account()
 		schema := x.schemas[account]
 		if schema == nil {
+			unread = append(unread, account)
 			continue // the caller has said so already
 		}
 		accounts = append(accounts, account)
@@ -47,6 +49,8 @@ func (x *Session) assignAccounts() Diagnostics {
 			diags = append(diags, s.sources.at(Diagnostic{Severity: SeverityError, Summary: summary, Detail: detail, Remedy: remedy, Range: &at}))
 		}
 		switch {
+		case slices.Contains(unread, r.provider), r.provider == "" && len(offers) == 0 && len(unread) > 0:
+			// It may well be offered by the account whose definition is wrong.
 		case r.provider != "" && !slices.Contains(accounts, r.provider):
 			at = *rangeOf(*r.providerAt)
 			refuse("No such account", fmt.Sprintf("No provider block configures %s.%s", r.provider, didYouMean(r.provider, accounts)), "")

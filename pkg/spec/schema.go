@@ -62,6 +62,8 @@ type Kind struct {
 	OperationOrder []string
 	// Waits: objects of this kind are ready only some time after their create.
 	Waits bool
+	// Lingers: a deleted object is still to be seen for some time after its delete was accepted.
+	Lingers bool
 	// Asked: it is a data source. Nothing of it is managed: Required and Optional attributes are what is asked with, Computed
 	// ones the answer, and OpRead is its only operation.
 	Asked bool
@@ -218,7 +220,9 @@ type Object struct {
 	// that is never waited for, Ready is true.
 	Ready  bool
 	Failed bool
-	// Status is a word for people about the two ("provisioning"), or empty.
+	// Leaving: the object was deleted, and will be gone in a while.
+	Leaving bool
+	// Status is a word for people about these ("provisioning"), or empty.
 	Status string
 }
 

@@ -18,8 +18,13 @@ type DiagnosticDocument = spec.Diagnostic
 // NewDiagnosticDocument gives a message as part of a document.
 func NewDiagnosticDocument(d spec.Diagnostic) DiagnosticDocument { return d }
 
-// DiagnosticsJSON writes messages as one versioned document; valid says that none is an error.
+// DiagnosticsJSON writes messages as one versioned document.
 func DiagnosticsJSON(diags spec.Diagnostics, m Meta) ([]byte, error) {
+	return Encode(NewDiagnosticsDocument(diags, m))
+}
+
+// NewDiagnosticsDocument is messages as one versioned document; Valid says that none is an error.
+func NewDiagnosticsDocument(diags spec.Diagnostics, m Meta) DiagnosticsDocument {
 	d := DiagnosticsDocument{FormatVersion: FormatVersion, VpsyncVersion: m.Version, Diagnostics: each(diags, NewDiagnosticDocument)}
 	for _, x := range diags {
 		if x.Severity == spec.SeverityWarning {
@@ -29,5 +34,5 @@ func DiagnosticsJSON(diags spec.Diagnostics, m Meta) ([]byte, error) {
 		}
 	}
 	d.Valid = d.Errors == 0
-	return Encode(d)
+	return d
 }

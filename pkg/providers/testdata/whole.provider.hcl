@@ -206,6 +206,12 @@ kind "box" {
     request    = "DELETE /boxes/{id}"
     documented = false
     success    = 204
+
+    wait {
+      leaving = { power = ["dying"] }
+      every   = "2s"
+      timeout = "5m"
+    }
   }
 
   operation "switch" {
