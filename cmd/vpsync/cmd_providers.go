@@ -75,6 +75,7 @@ type kindDocument struct {
 	Description string              `json:"description,omitempty"`
 	Identity    []string            `json:"identity"`
 	HoldsData   bool                `json:"holds_data"`
+	WhenGone    string              `json:"when_gone"`
 	Attributes  []attributeDocument `json:"attributes"`
 	Operations  []operationDocument `json:"operations"`
 	Cannot      []string            `json:"cannot"`
@@ -86,6 +87,7 @@ type attributeDocument struct {
 	Given       string `json:"given"` // required, optional, computed
 	OnChange    string `json:"on_change,omitempty"`
 	Readable    bool   `json:"readable"`
+	DetailOnly  bool   `json:"detail_only"` // by single reads, not by lists
 	Sensitive   bool   `json:"sensitive"`
 	Description string `json:"description,omitempty"`
 }
@@ -96,22 +98,31 @@ type operationDocument struct {
 	Documented bool   `json:"documented"`
 	RateLimit  string `json:"rate_limit"`
 	Place      string `json:"place"`
+	Note       string `json:"note,omitempty"`
+}
+
+func newOperationDocument(o *spec.Operation) operationDocument {
+	return operationDocument{Name: o.Name, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place, Note: o.Note}
 }
 
 func newProviderDocument(def *providers.Definition) providerDocument {
 	d := providerDocument{Name: def.Name, Title: def.Title, BaseURL: def.BaseURL, TokenEnv: def.Auth.TokenEnv, URLEnv: def.URLEnv}
 	for _, name := range slices.Sorted(maps.Keys(def.Schema.Kinds)) {
 		k := def.Schema.Kinds[name]
-		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, Cannot: cannot(k)}
+		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, WhenGone: string(k.WhenGone), Cannot: cannot(k)}
 		for _, at := range k.Attributes {
 			kd.Attributes = append(kd.Attributes, attributeDocument{
 				Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
-				Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
+				DetailOnly: at.DetailOnly,
+				Readable:   !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
 			})
 		}
 		for _, op := range k.OperationOrder {
 			o := k.Operations[op]
-			kd.Operations = append(kd.Operations, operationDocument{Name: op, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
+			kd.Operations = append(kd.Operations, newOperationDocument(o))
+		}
+		if w := def.Kinds[name].Wait; w != nil && w.Operation != nil {
+			kd.Operations = append(kd.Operations, newOperationDocument(w.Operation.Schema))
 		}
 		d.Kinds = append(d.Kinds, kd)
 	}
@@ -134,6 +145,13 @@ func onChange(a *spec.Attribute) string {
 	switch {
 	case !a.Required && !a.Optional:
 		return ""
+	case a.Operations != nil:
+		var all []string
+		for value, op := range a.Operations {
+			all = append(all, value+": "+op)
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
 	case a.OnChange == spec.OnOperation:
 		return a.Operation
 	}
@@ -202,13 +220,19 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))
 		say(2, 0, k.Description)
 		say(2, 0, "Recognised by "+strings.Join(k.Identity, ", ")+".")
+		if k.WhenGone == string(spec.GoneForget) {
+			say(2, 0, "One that is gone has expired by itself, and is not made again.")
+		}
 		fmt.Fprintln(w)
 		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
 		t.Indent = "  "
 		for _, a := range k.Attributes {
 			readable := "yes"
-			if !a.Readable {
+			switch {
+			case !a.Readable:
 				readable = "no"
+			case a.DetailOnly:
+				readable = "one by one"
 			}
 			t.Row(a.Name, a.Type, a.Given, a.OnChange, readable)
 		}
@@ -225,6 +249,11 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 			t.Row(op.Name, op.Request, from, op.RateLimit)
 		}
 		_ = t.Write(w, o)
+		for _, op := range k.Operations {
+			if op.Note != "" {
+				say(2, 0, op.Note)
+			}
+		}
 		if len(k.Cannot) > 0 {
 			fmt.Fprintf(w, "\n  The API cannot\n")
 			for _, c := range k.Cannot {

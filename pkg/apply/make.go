@@ -74,12 +74,12 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		if err != nil {
 			break
 		}
-		if err = m.await(ctx); err == nil {
+		if err = m.await(ctx, w); err == nil {
 			err = m.perform(ctx, op)
 		}
 	}
 	if err == nil {
-		err = m.await(ctx)
+		err = m.await(ctx, w)
 	}
 	if err == nil {
 		err = m.finish(ctx)
@@ -198,7 +198,7 @@ func (m *making) identity() string {
 
 // unready: the object is waited for, and was not seen ready. What cannot be looked at is not waited for.
 func unready(kind *spec.Kind, o *spec.Object) bool {
-	return kind.Waits && !o.Ready && (kind.Can(spec.OpList) || kind.Can(spec.OpRead))
+	return kind.Waits && !o.Ready && (kind.Can(spec.OpList) || kind.Can(spec.OpRead) || kind.WaitsApart)
 }
 
 // created are the writes for an object that a create made: its record, and where the address still has the object that it
@@ -248,7 +248,7 @@ func (m *making) resume(ctx context.Context, w *walk) error {
 }
 
 // await waits until the object is ready, where the record says that it has not been seen so.
-func (m *making) await(ctx context.Context) error {
+func (m *making) await(ctx context.Context, w *walk) error {
 	if m.record == nil || !m.record.Unready {
 		return nil
 	}
@@ -259,7 +259,12 @@ func (m *making) await(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.object = &o
+	if len(o.Values) > 0 { // a question of the wait's own need not tell anything else
+		m.object = &o
+		if err := m.detail(ctx, w.made.Config); err != nil {
+			return err
+		}
+	}
 	if err := m.run.boundary(BoundaryReady); err != nil {
 		return err
 	}
@@ -269,6 +274,20 @@ func (m *making) await(ctx context.Context) error {
 		next = m.final(next)
 	}
 	return m.put(ctx, next)
+}
+
+// detail reads the object once more where it was seen in a list, and others ask it for what lists lack.
+func (m *making) detail(ctx context.Context, config *spec.Response) error {
+	asked := slices.ContainsFunc(m.kind.Attributes, func(a *spec.Attribute) bool { return a.DetailOnly && asks(config, a.Name) })
+	if !asked || m.object.Detail || !m.kind.Can(spec.OpRead) {
+		return nil
+	}
+	o, found, err := m.client.Read(ctx, m.change.Kind, m.record.ID)
+	if err != nil || !found {
+		return err
+	}
+	m.object = &o
+	return nil
 }
 
 // perform carries out one operation on the object.
@@ -298,6 +317,8 @@ func (m *making) perform(ctx context.Context, operation string) error {
 		next.Secrets = sentDigests(next.Secrets, in)
 		next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { return slices.Contains(op.Sets, name) })
 		next.Pending = in.Pending
+		// An object that an operation set to work is busy until that is done: what comes next would be refused.
+		next.Unready = next.Unready || o != nil && o.Status != "" && !o.Failed && unready(m.kind, o)
 		for name := range m.want.removed {
 			if slices.Contains(op.Sets, name) {
 				delete(next.Applied, name)

@@ -57,17 +57,25 @@ func (d *decoder) operation(b *block, name string) *Operation {
 	} else if _, ok := d.def.Schema.RateLimits[class]; !ok {
 		d.unknownName(b.at("rate_limit"), "rate limit", class, d.def.Classes)
 	}
-	if name == "data" || name == "task" {
+	if name == "data" || name == "task" || name == waitOperation {
 		b.finish()
 		return op
 	}
 	if name == spec.OpList {
 		op.Filters = b.listMap("filters")
 		op.Paging = d.paging(b)
-	} else if name != spec.OpRead && name != spec.OpDelete {
+	} else {
+		op.Emulate = b.members("emulate")
+	}
+	if name != spec.OpList && name != spec.OpRead {
+		op.Schema.Note = b.str("note")
+	}
+	if name != spec.OpList && name != spec.OpRead && name != spec.OpDelete {
 		op.Sends = b.names("sends")
 		op.Schema.Whole = b.boolean("whole", false)
 		op.Refusal = b.str("refusal")
+		op.Answers = b.names("answers")
+		op.Passes = b.wordMap("passes")
 	}
 	b.finish()
 	return op

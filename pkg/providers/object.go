@@ -91,12 +91,30 @@ func (o *decoded) withParent(kind *Kind, parent string) {
 // them.
 func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 	o := decoded{emptyObject(kind.Schema.Name, id)}
+	values, problems := decodeValues(kind.Schema.Attributes, kind.Wire, body, id)
+	o.Values = values
+	if kind.CreatedAt != "" {
+		if v := o.Values[kind.CreatedAt]; v != cty.NilVal && !v.IsNull() && v.Type() == cty.String {
+			if t, err := time.Parse(time.RFC3339, v.AsString()); err == nil {
+				o.CreatedAt = t
+			}
+		}
+	}
+	if kind.Wait == nil || kind.Wait.Operation == nil {
+		o.Ready, o.Failed, o.Status = kind.Wait.state(o.Values)
+	}
+	return o, errors.Join(problems...)
+}
+
+// decodeValues reads attributes from an answer.
+func decodeValues(attributes []*spec.Attribute, wires map[string]Wire, body any, id string) (spec.Values, []error) {
+	values := spec.Values{}
 	var problems []error
-	for _, a := range kind.Schema.Attributes {
+	for _, a := range attributes {
 		if a.Unreadable {
 			continue
 		}
-		wire := kind.Wire[a.Name]
+		wire := wires[a.Name]
 		raw, ok := lookup(body, wire.ReadFrom)
 		if !ok {
 			continue
@@ -106,17 +124,9 @@ func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 			problems = append(problems, fmt.Errorf("%s of %s: %w", wire.ReadFrom, id, err))
 			continue
 		}
-		o.Values[a.Name] = v
+		values[a.Name] = v
 	}
-	if kind.CreatedAt != "" {
-		if v := o.Values[kind.CreatedAt]; v != cty.NilVal && !v.IsNull() && v.Type() == cty.String {
-			if t, err := time.Parse(time.RFC3339, v.AsString()); err == nil {
-				o.CreatedAt = t
-			}
-		}
-	}
-	o.Ready, o.Failed, o.Status = kind.Wait.state(o.Values)
-	return o, errors.Join(problems...)
+	return values, problems
 }
 
 // readAs translates the API's word into the configuration's. A word that the definition does not know stays as it is.
@@ -128,8 +138,8 @@ func readAs(wire Wire, raw any) any {
 	if !ok {
 		return raw
 	}
-	for ours, word := range wire.ReadsAs {
-		if word == theirs {
+	for ours, words := range wire.ReadsAs {
+		if slices.Contains(words, theirs) {
 			return ours
 		}
 	}
@@ -255,7 +265,11 @@ func (w *Wait) state(values spec.Values) (ready, failed bool, status string) {
 	failed = len(w.Failed) > 0 && matches(values, w.Failed)
 	ready = !failed && matches(values, w.Ready)
 	var words []string
-	for _, name := range slices.Sorted(maps.Keys(w.Ready)) {
+	names := slices.Sorted(maps.Keys(w.Ready))
+	if w.Says != "" {
+		names = []string{w.Says}
+	}
+	for _, name := range names {
 		if text, ok := valueText(values[name]); ok {
 			words = append(words, text)
 		}

@@ -68,6 +68,9 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 			if o.Failed {
 				return o, &NotReadyError{Kind: kind, ID: id, Status: o.Status, Failed: true, Waited: now.Sub(start)}
 			}
+			if o.Ready && k.Wait.Operation != nil {
+				return c.complete(ctx, k, o), nil
+			}
 			if o.Ready {
 				return o, nil
 			}
@@ -95,6 +98,11 @@ func passing(err error) bool {
 // a shared list, when that began.
 func (c *Client) look(ctx context.Context, k *Kind, id string, poll *sharedPoll, after time.Time, every time.Duration) (o spec.Object, found bool, at time.Time, err error) {
 	kind := k.Schema.Name
+	if k.Wait.Operation != nil {
+		at = c.clock.Now()
+		o, found, err = c.ask(ctx, k, id)
+		return o, found, at, err
+	}
 	reads, lists := k.Operations[spec.OpRead] != nil, k.Operations[spec.OpList] != nil
 	if !lists || reads && poll.count() <= c.listCost(kind) {
 		at = c.clock.Now()
@@ -123,6 +131,43 @@ func (c *Client) look(ctx context.Context, k *Kind, id string, poll *sharedPoll,
 	}
 	o, found = poll.objects[id]
 	return o, found, at, nil
+}
+
+// ask sends the wait's own request about one object. What it answers are no attributes of the object.
+func (c *Client) ask(ctx context.Context, k *Kind, id string) (o spec.Object, found bool, err error) {
+	kind, op := k.Schema.Name, k.Wait.Operation
+	path, err := fillPath(k, op, Call{Kind: kind, Operation: waitOperation, ID: id})
+	if err != nil {
+		return o, false, c.impossible(kind, waitOperation, err)
+	}
+	a, err := c.send(ctx, &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)})
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.gone() && op.Schema.Documented {
+			return o, false, nil
+		}
+		return o, false, err
+	}
+	values, problems := decodeValues(k.Wait.Attributes, k.Wait.Wire, a.document, id)
+	if err := errors.Join(problems...); err != nil {
+		return o, false, c.unreadable(k, op, path, err)
+	}
+	o = emptyObject(kind, id)
+	o.Ready, o.Failed, o.Status = k.Wait.state(values)
+	return o, true, nil
+}
+
+// complete reads an object of which a wait's own request said that it is ready. What the read does not get, the next refresh will.
+func (c *Client) complete(ctx context.Context, k *Kind, ready spec.Object) spec.Object {
+	if k.Operations[spec.OpRead] == nil {
+		return ready
+	}
+	o, found, err := c.Read(ctx, k.Schema.Name, ready.ID)
+	if err != nil || !found {
+		return ready
+	}
+	o.Ready, o.Failed, o.Status = ready.Ready, ready.Failed, ready.Status
+	return o
 }
 
 func (p *sharedPoll) join(n int) {

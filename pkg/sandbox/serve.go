@@ -71,7 +71,7 @@ func (s *Sandbox) handle(q request) reply {
 			if fault != nil && fault.Do != FaultLag {
 				out.fault = fault.Do
 			}
-			worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead
+			worked = entry.Done && c.route != nil && !c.route.reads()
 		}
 		entry.Status = out.status
 		if out.fault == FaultCloseAfter {
@@ -183,6 +183,8 @@ func (c *call) dispatch(routes []*route) (reply, *problem) {
 	switch c.route.verb {
 	case spec.OpRead:
 		return c.answerObject(o, true), nil
+	case verbWait:
+		return c.answerWait(o), nil
 	case spec.OpDelete:
 		c.remove(o)
 		return c.answerDelete(o), nil

@@ -29,6 +29,8 @@ type object struct {
 	n       int // the kind's n-th object; examples vary with it
 	created time.Time
 	updated time.Time
+	work    string               // the operation that was last set to work on it, where that takes time
+	began   time.Time            // when
 	values  map[string]cty.Value // in the configuration's words; what is unset is absent
 	// raw is what a line of the store holds, until store.adopt turns it into values.
 	raw map[string]any
@@ -42,6 +44,8 @@ type objectJSON struct {
 	N       int            `json:"n"`
 	Created time.Time      `json:"created"`
 	Updated time.Time      `json:"updated"`
+	Work    string         `json:"work,omitempty"`
+	Began   time.Time      `json:"began,omitzero"`
 	Values  map[string]any `json:"values"`
 }
 
@@ -50,7 +54,7 @@ func (o *object) MarshalJSON() ([]byte, error) {
 	for name, v := range o.values {
 		values[name] = toJSON(v)
 	}
-	return encode(objectJSON{o.kind, o.id, o.seq, o.n, o.created, o.updated, values})
+	return encode(objectJSON{o.kind, o.id, o.seq, o.n, o.created, o.updated, o.work, o.began, values})
 }
 
 // UnmarshalJSON keeps the numbers of values as they are written.
@@ -59,7 +63,7 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	if err := decodeJSON(b, &j); err != nil {
 		return err
 	}
-	*o = object{kind: j.Kind, id: j.ID, seq: j.Seq, n: j.N, created: j.Created, updated: j.Updated, raw: j.Values}
+	*o = object{kind: j.Kind, id: j.ID, seq: j.Seq, n: j.N, created: j.Created, updated: j.Updated, work: j.Work, began: j.Began, raw: j.Values}
 	return nil
 }
 

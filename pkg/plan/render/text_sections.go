@@ -244,7 +244,7 @@ func costWords(costs []plan.Cost) string {
 	parts := make([]string, len(costs))
 	for i, c := range costs {
 		class := Noun(c.Class) + " "
-		if len(costs) == 1 && (c.Class == "standard" || c.Class == "default") {
+		if c.Class == "" || len(costs) == 1 && (c.Class == "standard" || c.Class == "default") {
 			class = ""
 		}
 		first := i == 0 || costs[i-1].Per != c.Per || (costs[i-1].Remaining < 0) != (c.Remaining < 0)
