@@ -201,6 +201,11 @@ func unready(kind *spec.Kind, o *spec.Object) bool {
 	return kind.Waits && !o.Ready && (kind.Can(spec.OpList) || kind.Can(spec.OpRead) || kind.WaitsApart)
 }
 
+// busy: an operation set the object to work, and it says that this is not done: what comes next would be refused.
+func busy(kind *spec.Kind, o *spec.Object) bool {
+	return o != nil && o.Status != "" && !o.Failed && unready(kind, o)
+}
+
 // created are the writes for an object that a create made: its record, and where the address still has the object that it
 // replaces, that one's as deposed. The record of an object that is gone is overwritten.
 func (r *run) created(in *state.Intent, kind *spec.Kind, o *spec.Object) ([]state.Write, *state.Resource) {
@@ -317,8 +322,7 @@ func (m *making) perform(ctx context.Context, operation string) error {
 		next.Secrets = sentDigests(next.Secrets, in)
 		next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { return slices.Contains(op.Sets, name) })
 		next.Pending = in.Pending
-		// An object that an operation set to work is busy until that is done: what comes next would be refused.
-		next.Unready = next.Unready || o != nil && o.Status != "" && !o.Failed && unready(m.kind, o)
+		next.Unready = next.Unready || busy(m.kind, o)
 		for name := range m.want.removed {
 			if slices.Contains(op.Sets, name) {
 				delete(next.Applied, name)
