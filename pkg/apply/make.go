@@ -74,12 +74,15 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		if err != nil {
 			break
 		}
-		if err = m.await(ctx, w); err == nil {
+		if err = m.await(ctx); err == nil {
 			err = m.perform(ctx, op)
 		}
 	}
 	if err == nil {
-		err = m.await(ctx, w)
+		err = m.await(ctx)
+	}
+	if err == nil && (ch.Action == plan.Create || ch.Action == plan.Replace) {
+		err = m.detail(ctx, w.made.Config)
 	}
 	if err == nil {
 		err = m.finish(ctx)
@@ -253,7 +256,7 @@ func (m *making) resume(ctx context.Context, w *walk) error {
 }
 
 // await waits until the object is ready, where the record says that it has not been seen so.
-func (m *making) await(ctx context.Context, w *walk) error {
+func (m *making) await(ctx context.Context) error {
 	if m.record == nil || !m.record.Unready {
 		return nil
 	}
@@ -266,9 +269,6 @@ func (m *making) await(ctx context.Context, w *walk) error {
 	}
 	if len(o.Values) > 0 { // a question of the wait's own need not tell anything else
 		m.object = &o
-		if err := m.detail(ctx, w.made.Config); err != nil {
-			return err
-		}
 	}
 	if err := m.run.boundary(BoundaryReady); err != nil {
 		return err
@@ -281,10 +281,10 @@ func (m *making) await(ctx context.Context, w *walk) error {
 	return m.put(ctx, next)
 }
 
-// detail reads the object once more where it was seen in a list, and others ask it for what lists lack.
+// detail reads a new object once more where others ask it for what neither its create nor a list tells.
 func (m *making) detail(ctx context.Context, config *spec.Response) error {
 	asked := slices.ContainsFunc(m.kind.Attributes, func(a *spec.Attribute) bool { return a.DetailOnly && asks(config, a.Name) })
-	if !asked || m.object.Detail || !m.kind.Can(spec.OpRead) {
+	if !asked || m.object == nil || m.object.Detail || !m.kind.Can(spec.OpRead) {
 		return nil
 	}
 	o, found, err := m.client.Read(ctx, m.change.Kind, m.record.ID)

@@ -147,10 +147,9 @@ server "web" {
 	inVPSOrg(t, func(t *testing.T, w *world) {
 		w.write(server)
 		w.converge()
-		_, reads, _ := w.requests()
 		require.NoError(t, w.sandbox.ClearLog())
 		require.True(t, w.plan().Plan.Empty())
-		_, reads, _ = w.requests()
+		_, reads, _ := w.requests()
 		require.Zero(t, reads, "nobody asks")
 
 		w.write(server + `

@@ -52,7 +52,7 @@ func (d *decoder) checkAttribute(b *block, a *spec.Attribute, wire Wire, role at
 			"on_change = \"update\"   # or replace, next_create, error, or the name of an operation")
 	}
 	if !settable {
-		for _, name := range []string{"on_change", "on_remove", "only_from_unset", "default", "server_default", "sent_as", "sends_as", "one_of", "pattern", "min", "max", "format"} {
+		for _, name := range []string{"on_change", "on_remove", "only_from_unset", "default", "sent_as", "sends_as", "one_of", "pattern", "min", "max", "format"} {
 			if b.body.Attributes[name] != nil {
 				wrong(name, "Argument without effect", fmt.Sprintf("%s cannot be set, so %s of it has no effect.", sentence(b.name), name), "optional = true")
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/pkg/providers"
-	"github.com/vpsync/vpsync/pkg/providers/servosphere"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -151,7 +150,9 @@ func TestGuard(t *testing.T) {
 // FuzzDecode: whatever the bytes, decoding ends without a panic, a definition comes without errors, and every
 // diagnostic lies inside the file.
 func FuzzDecode(f *testing.F) {
-	f.Add(servosphere.Source)
+	for _, source := range vendors {
+		f.Add(source)
+	}
 	f.Add([]byte(tiny))
 	files, err := filepath.Glob("testdata/mistakes/*.txtar")
 	if err != nil || len(files) == 0 {

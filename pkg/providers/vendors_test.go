@@ -35,8 +35,6 @@ func definitionOf(t testing.TB, vendor string) *providers.Definition {
 	return def
 }
 
-func servosphereDefinition(t testing.TB) *providers.Definition { return definitionOf(t, "servosphere") }
-
 // TestExchanges runs every recorded exchange: the client must send exactly the recorded requests, and make of the
 // recorded answers what the file says.
 func TestExchanges(t *testing.T) {

@@ -372,7 +372,7 @@ kind "backup" {
   description = "A backup of a server, made now. Automatic ones come from backups_enabled, and expire by themselves."
   holds_data  = true
   when_gone   = "forget"
-  identity    = ["server_id", "description"]
+  identity    = ["server_id", "description", "backup_type"]
   id          = "501"
 
   attribute "server_id" {
@@ -394,11 +394,11 @@ kind "backup" {
   }
 
   attribute "backup_type" {
-    description = "manual or automatic."
-    type        = string
-    computed    = true
-    emulate     = "manual"
-    examples    = ["manual"]
+    description    = "manual or automatic."
+    type           = string
+    computed       = true
+    server_default = "manual" # so an automatic one is never taken for one that was asked for
+    examples       = ["manual"]
   }
 
   attribute "status" {
