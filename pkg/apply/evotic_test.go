@@ -1,6 +1,8 @@
 package apply_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,6 +56,27 @@ func TestProgress(t *testing.T) {
 		require.Equal(t, "srv-compute-01", w.store.record(t, "server.app").Observed["node"].AsString())
 		require.False(t, w.store.record(t, "server.app").Unready)
 		w.requireNoCanary()
+	})
+}
+
+// TestLaggingStatus: right after its create a server may not be known yet to whoever tells of its state.
+func TestLaggingStatus(t *testing.T) {
+	inEvotic(t, func(t *testing.T, w *world) {
+		asked := 0
+		w.wire = func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/status") {
+					if asked++; asked == 1 {
+						body := `{"type":"invalid_request","message":"Server not found"}`
+						return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+					}
+				}
+				return next.RoundTrip(r)
+			})
+		}
+		w.write(evoticServer)
+		w.converge()
+		require.Equal(t, 9, asked)
 	})
 }
 

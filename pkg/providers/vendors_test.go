@@ -48,7 +48,7 @@ func TestExchanges(t *testing.T) {
 
 func play(t *testing.T, def *providers.Definition, e providertest.Exchange) {
 	wire := &player{t: t, exchange: e, left: e.Messages}
-	client, err := providers.New(def, providers.Config{Account: def.Name, Token: providertest.Token, Transport: wire, UserAgent: "vpsync/test", PollEvery: time.Nanosecond})
+	client, err := providers.New(def, providers.Config{Account: def.Name, Token: providertest.Token, Transport: wire, UserAgent: "vpsync/test", PollEvery: time.Nanosecond, Lag: new(time.Duration)})
 	require.NoError(t, err)
 	objects, absent, err := perform(t.Context(), t, client, e)
 	require.Empty(t, wire.left, "requests that were never sent")

@@ -50,6 +50,10 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		}
 		o, found, at, err := c.look(ctx, k, id, poll, looked, every)
 		now := c.clock.Now()
+		var absent error // why it is not found, where the wait asks apart: it may be the path that is wrong
+		if e := (*Error)(nil); k.Wait.Operation != nil && errors.As(err, &e) && e.gone() {
+			absent, err = err, nil
+		}
 		if err != nil && (ctx.Err() != nil || !passing(err)) {
 			return last, err
 		}
@@ -76,6 +80,8 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 			}
 		case missing.IsZero():
 			missing = now // a page may have shifted: look once more
+		case now.Sub(missing) >= c.Lag() && absent != nil:
+			return last, absent
 		case now.Sub(missing) >= c.Lag():
 			return last, &NotReadyError{Kind: kind, ID: id, Missing: true, Waited: now.Sub(start)}
 		}
@@ -142,10 +148,6 @@ func (c *Client) ask(ctx context.Context, k *Kind, id string) (o spec.Object, fo
 	}
 	a, err := c.send(ctx, &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)})
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.gone() && op.Schema.Documented {
-			return o, false, nil
-		}
 		return o, false, err
 	}
 	values, problems := decodeValues(k.Wait.Attributes, k.Wait.Wire, a.document, id)
