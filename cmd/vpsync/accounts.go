@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/providers/evotic"
 	"github.com/vpsync/vpsync/pkg/providers/servosphere"
+	"github.com/vpsync/vpsync/pkg/providers/vpsorg"
 	"github.com/vpsync/vpsync/pkg/sandbox"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // embedded are the definitions that the binary brings along.
 func embedded() map[string][]byte {
-	return map[string][]byte{"servosphere": servosphere.Source}
+	return map[string][]byte{"servosphere": servosphere.Source, "vpsorg": vpsorg.Source, "evotic": evotic.Source}
 }
 
 func embeddedNames() []string {

@@ -70,6 +70,7 @@ type (
 		Sensitive     bool              `json:"sensitive"`
 		OnChange      string            `json:"on_change,omitempty"`
 		Operation     string            `json:"operation,omitempty"`
+		Operations    map[string]string `json:"operations,omitempty"`
 		Refers        string            `json:"refers,omitempty"`
 		Values        []json.RawMessage `json:"values,omitempty"`
 		Suggestions   []json.RawMessage `json:"suggestions,omitempty"`
@@ -172,7 +173,7 @@ func newSchemaAttribute(at *spec.Attribute) schemaAttribute {
 		Computed: at.Computed, Sensitive: at.Sensitive, Refers: at.Refers, Default: rawValue(at.Default), ServerDefault: rawValue(at.ServerDefault),
 	}
 	if at.Required || at.Optional {
-		d.OnChange, d.Operation = string(at.OnChange), at.Operation
+		d.OnChange, d.Operation, d.Operations = string(at.OnChange), at.Operation, at.Operations
 	}
 	for _, c := range at.Checks {
 		for _, v := range c.OneOf {

@@ -161,6 +161,19 @@ type taskDocument struct {
 	Addresses   []string       `json:"addresses"` // of the resources that it can be done to
 }
 
+// takes names the arguments; those in brackets may be left away.
+func (d taskDocument) takes() string {
+	var takes []string
+	for _, argument := range d.Arguments {
+		if argument.Required {
+			takes = append(takes, argument.Name)
+		} else {
+			takes = append(takes, "["+argument.Name+"]")
+		}
+	}
+	return strings.Join(takes, " ")
+}
+
 type taskArgument struct {
 	Name        string `json:"name"`
 	Type        string `json:"type"`
@@ -193,19 +206,11 @@ func (a *app) listTasks(ctx context.Context) error {
 	}
 	t := render.NewTable("TASK", "ON", "TAKES", "DOES", "RESOURCES")
 	for _, d := range doc.Tasks {
-		var takes []string
-		for _, argument := range d.Arguments {
-			if argument.Required {
-				takes = append(takes, argument.Name)
-			} else {
-				takes = append(takes, "["+argument.Name+"]")
-			}
-		}
 		on := d.On
 		if len(definitions) > 1 {
 			on = d.Provider + " " + on
 		}
-		t.Row(d.Name, on, strings.Join(takes, " "), d.Description, fmt.Sprint(len(d.Addresses)))
+		t.Row(d.Name, on, d.takes(), d.Description, fmt.Sprint(len(d.Addresses)))
 	}
 	return t.Write(a.out, a.tableOptions())
 }

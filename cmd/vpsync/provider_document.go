@@ -12,6 +12,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 )
 
 // providerDocument is a definition as users need to know it.
@@ -27,6 +28,8 @@ type providerDocument struct {
 	Kinds      []kindDocument      `json:"kinds"`
 	// Data are the questions that a stack may ask: what is given of an attribute is asked with, what is computed is the answer.
 	Data []dataDocument `json:"data"`
+	// Tasks are what can be done to an object once.
+	Tasks []taskDocument `json:"tasks"`
 }
 
 type dataDocument struct {
@@ -54,6 +57,7 @@ type kindDocument struct {
 	Description string   `json:"description,omitempty"`
 	Identity    []string `json:"identity"`
 	HoldsData   bool     `json:"holds_data"`
+	WhenGone    string   `json:"when_gone"` // recreate, or forget what ends by itself
 	// Parent is the kind that objects live under; their ids are PARENT/ID.
 	Parent          string `json:"parent,omitempty"`
 	ParentAttribute string `json:"parent_attribute,omitempty"`
@@ -78,6 +82,7 @@ type attributeDocument struct {
 	Given       string `json:"given"` // required, optional, computed
 	OnChange    string `json:"on_change,omitempty"`
 	Readable    bool   `json:"readable"`
+	DetailOnly  bool   `json:"detail_only"` // by single reads, not by lists
 	Sensitive   bool   `json:"sensitive"`
 	Description string `json:"description,omitempty"`
 
@@ -90,6 +95,11 @@ type operationDocument struct {
 	Documented bool   `json:"documented"`
 	RateLimit  string `json:"rate_limit"`
 	Place      string `json:"place"`
+	Note       string `json:"note,omitempty"`
+}
+
+func newOperationDocument(o *spec.Operation) operationDocument {
+	return operationDocument{Name: o.Name, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place, Note: o.Note}
 }
 
 func newProviderDocument(def *providers.Definition) providerDocument {
@@ -103,7 +113,7 @@ func newProviderDocument(def *providers.Definition) providerDocument {
 	}
 	for _, name := range slices.Sorted(maps.Keys(def.Schema.Kinds)) {
 		k := def.Schema.Kinds[name]
-		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, Cannot: cannot(k),
+		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, WhenGone: string(k.WhenGone), Cannot: cannot(k),
 			Parent: k.Parent, ParentAttribute: k.ParentAttribute}
 		if w := def.Kinds[name].Wait; w != nil {
 			kd.Ready = &waitDocument{w.Ready, w.Timeout.Seconds()}
@@ -112,12 +122,16 @@ func newProviderDocument(def *providers.Definition) providerDocument {
 			kd.Gone = &waitDocument{l.Leaving, l.Timeout.Seconds()}
 		}
 		kd.Attributes, kd.Operations = attributesOf(k), operationsOf(k)
+		if w := def.Kinds[name].Wait; w != nil && w.Operation != nil {
+			kd.Operations = append(kd.Operations, newOperationDocument(w.Operation.Schema))
+		}
 		d.Kinds = append(d.Kinds, kd)
 	}
 	for name := range keysSorted(def.Schema.Data) {
 		k := def.Schema.Data[name]
 		d.Data = append(d.Data, dataDocument{name, k.Description, attributesOf(k), operationsOf(k)})
 	}
+	d.Tasks = tasksOf(map[string]*providers.Definition{def.Name: def}, &state.State{})
 	return d
 }
 
@@ -126,7 +140,7 @@ func attributesOf(k *spec.Kind) []attributeDocument {
 	for _, at := range k.Attributes {
 		list = append(list, attributeDocument{
 			Name: at.Name, Type: at.Type.FriendlyNameForConstraint(), Given: given(at), OnChange: onChange(at),
-			Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), Sensitive: at.Sensitive, Description: at.Description,
+			Readable: !at.Unreadable && (k.Can(spec.OpList) || k.Can(spec.OpRead)), DetailOnly: at.DetailOnly, Sensitive: at.Sensitive, Description: at.Description,
 			rules: newSchemaAttribute(at),
 		})
 	}
@@ -136,8 +150,7 @@ func attributesOf(k *spec.Kind) []attributeDocument {
 func operationsOf(k *spec.Kind) []operationDocument {
 	list := []operationDocument{}
 	for _, name := range k.OperationOrder {
-		o := k.Operations[name]
-		list = append(list, operationDocument{Name: name, Request: o.Request, Documented: o.Documented, RateLimit: o.RateLimit, Place: o.Place})
+		list = append(list, newOperationDocument(k.Operations[name]))
 	}
 	return list
 }
@@ -158,6 +171,12 @@ func onChange(a *spec.Attribute) string {
 	switch {
 	case !a.Required && !a.Optional:
 		return ""
+	case a.Operations != nil:
+		var all []string
+		for value := range keysSorted(a.Operations) {
+			all = append(all, value+": "+a.Operations[value])
+		}
+		return strings.Join(all, ", ")
 	case a.OnChange == spec.OnOperation:
 		return a.Operation
 	}
@@ -245,6 +264,9 @@ func (k kindDocument) habits() []string {
 	if k.HoldsData {
 		out = append(out, "Losing one loses data.")
 	}
+	if k.WhenGone == string(spec.GoneForget) {
+		out = append(out, "One that is gone has ended by itself, and is not made again.")
+	}
 	if k.Parent != "" {
 		out = append(out, fmt.Sprintf("Lives under %s, named by %s: its id is %s/ID, and a list takes a request for each %s.",
 			article(words(k.Parent)), k.ParentAttribute, strings.ToUpper(k.Parent), words(k.Parent)))
@@ -310,15 +332,16 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 		t := render.NewTable("ATTRIBUTE", "TYPE", "GIVEN", "ON CHANGE", "READABLE")
 		t.Indent = "  "
 		for _, a := range k.Attributes {
-			readable := "yes"
-			if !a.Readable {
-				readable = "no"
-			}
-			t.Row(a.Name, a.Type, a.Given, a.OnChange, readable)
+			t.Row(a.Name, a.Type, a.Given, a.OnChange, a.readWords())
 		}
 		_ = t.Write(w, o)
 		fmt.Fprintln(w)
 		_ = operationsTable(k.Operations).Write(w, o)
+		for _, op := range k.Operations {
+			if op.Note != "" {
+				say(2, 0, op.Note)
+			}
+		}
 		if len(k.Cannot) > 0 {
 			fmt.Fprintf(w, "\n  The API cannot\n")
 			for _, c := range k.Cannot {
@@ -338,6 +361,15 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 		_ = t.Write(w, o)
 		fmt.Fprintln(w)
 		_ = operationsTable(q.Operations).Write(w, o)
+	}
+	if len(d.Tasks) > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.Bold("tasks"))
+		t := render.NewTable("TASK", "ON", "TAKES", "REQUEST", "DOES")
+		t.Indent = "  "
+		for _, task := range d.Tasks {
+			t.Row(task.Name, task.On, task.takes(), task.Request, task.Description)
+		}
+		_ = t.Write(w, o)
 	}
 	_, err := to.Write(w.Bytes())
 	return err

@@ -31,6 +31,9 @@ func (d providerDocument) markdown() string {
 	for _, q := range d.Data {
 		line("- [data %s](#data-%s)%s", q.Name, q.Name, briefly(q.Description))
 	}
+	if len(d.Tasks) > 0 {
+		line("- [tasks](#tasks): what can be done to an object once")
+	}
 	for _, k := range d.Kinds {
 		line("\n## %s\n", k.Name)
 		if k.Description != "" {
@@ -43,6 +46,11 @@ func (d providerDocument) markdown() string {
 			line("| %s |", strings.Join([]string{"`" + a.Name + "`", a.Type, a.Given, changeWords(a), a.readWords(), a.about()}, " | "))
 		}
 		operations(k.Operations)
+		for _, o := range k.Operations {
+			if o.Note != "" {
+				line("\n%s: %s", o.Name, plainMarkdown(o.Note))
+			}
+		}
 		if len(k.Cannot) > 0 {
 			line("\nThe API cannot\n")
 			for _, c := range k.Cannot {
@@ -62,6 +70,18 @@ func (d providerDocument) markdown() string {
 		}
 		operations(q.Operations)
 	}
+	if len(d.Tasks) > 0 {
+		line("\n## tasks\n")
+		line("| task | on | takes | request | from | does |")
+		line("|---|---|---|---|---|---|")
+		for _, t := range d.Tasks {
+			from := "inferred"
+			if t.Documented {
+				from = "documented"
+			}
+			line("| %s | %s | %s | `%s` | %s | %s |", t.Name, t.On, t.takes(), render.Escape(t.Request), from, cell(plainMarkdown(t.Description)))
+		}
+	}
 	return b.String()
 }
 
@@ -79,6 +99,9 @@ func changeWords(a attributeDocument) string {
 	case "error":
 		return "refused"
 	}
+	if strings.Contains(a.OnChange, ":") {
+		return "in place, by an operation: " + words(a.OnChange)
+	}
 	return "in place, by " + words(a.OnChange)
 }
 
@@ -88,6 +111,8 @@ func (a attributeDocument) readWords() string {
 		return "no"
 	case a.Sensitive:
 		return "yes, masked"
+	case a.DetailOnly:
+		return "one by one"
 	}
 	return "yes"
 }

@@ -115,7 +115,13 @@ func (r driftReport) writeChanged(b *strings.Builder, s render.Style) {
 	if len(r.changed) == 0 {
 		return
 	}
-	driftSection(b, s, "Changed at the provider (vpsync apply changes it back):")
+	title := "Changed at the provider"
+	if slices.ContainsFunc(r.changed, func(c *plan.Change) bool {
+		return slices.ContainsFunc(c.Attributes, func(a plan.AttributeChange) bool { return a.Effect != plan.EffectNone })
+	}) {
+		title += " (vpsync apply changes it back)"
+	}
+	driftSection(b, s, title+":")
 	for _, c := range r.changed {
 		fmt.Fprintf(b, "  %s %s%s\n", s.Yellow("~"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)))
 		for _, a := range c.Attributes {
@@ -126,7 +132,10 @@ func (r driftReport) writeChanged(b *strings.Builder, s render.Style) {
 }
 
 func bothNote(a plan.AttributeChange) string {
-	if a.Cause == plan.CauseBoth {
+	switch {
+	case a.Effect == plan.EffectNone && a.Note != "":
+		return " (" + render.Escape(a.Note) + ")"
+	case a.Cause == plan.CauseBoth:
 		return " (changed in the configuration, too)"
 	}
 	return ""

@@ -76,7 +76,7 @@ func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want 
 	}
 	if object != nil {
 		out.Observed = observable(kind, object.Values, out.Policy, want.secrets)
-		out.Unready = unready(kind, object)
+		out.Unready = !kind.WaitsApart && unready(kind, object)
 	} else if out.Observed, err = spec.Conform(kind, before.Observed); err != nil {
 		return nil, err
 	}

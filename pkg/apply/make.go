@@ -84,6 +84,9 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	if err == nil {
 		err = m.await(ctx)
 	}
+	if err == nil && (ch.Action == plan.Create || ch.Action == plan.Replace) {
+		err = m.detail(ctx, w.made.Config)
+	}
 	if err == nil {
 		err = m.finish(ctx)
 	}
@@ -201,7 +204,12 @@ func (m *making) identity() string {
 
 // unready: the object is waited for, and was not seen ready. What cannot be looked at is not waited for.
 func unready(kind *spec.Kind, o *spec.Object) bool {
-	return kind.Waits && !o.Ready && (kind.Can(spec.OpList) || kind.Can(spec.OpRead))
+	return kind.Waits && !o.Ready && (kind.Can(spec.OpList) || kind.Can(spec.OpRead) || kind.WaitsApart)
+}
+
+// busy: an operation set the object to work, and it says that this is not done: what comes next would be refused.
+func busy(kind *spec.Kind, o *spec.Object) bool {
+	return o != nil && o.Status != "" && !o.Failed && unready(kind, o)
 }
 
 // created are the writes for an object that a create made: its record, and where the address still has the object that it
@@ -262,7 +270,9 @@ func (m *making) await(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.object = &o
+	if len(o.Values) > 0 { // a question of the wait's own need not tell anything else
+		m.object = &o
+	}
 	if err := m.run.boundary(BoundaryReady); err != nil {
 		return err
 	}
@@ -272,6 +282,20 @@ func (m *making) await(ctx context.Context) error {
 		next = m.final(next)
 	}
 	return m.put(ctx, next)
+}
+
+// detail reads a new object once more where others ask it for what neither its create nor a list tells.
+func (m *making) detail(ctx context.Context, config *spec.Response) error {
+	asked := slices.ContainsFunc(m.kind.Attributes, func(a *spec.Attribute) bool { return a.DetailOnly && asks(config, a.Name) })
+	if !asked || m.object == nil || m.object.Detail || !m.kind.Can(spec.OpRead) {
+		return nil
+	}
+	o, found, err := m.client.Read(ctx, m.change.Kind, m.record.ID)
+	if err != nil || !found {
+		return err
+	}
+	m.object = &o
+	return nil
 }
 
 // perform carries out one operation on the object.
@@ -301,6 +325,7 @@ func (m *making) perform(ctx context.Context, operation string) error {
 		next.Secrets = sentDigests(next.Secrets, in)
 		next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { return slices.Contains(op.Sets, name) })
 		next.Pending = in.Pending
+		next.Unready = next.Unready || busy(m.kind, o)
 		for name := range m.want.removed {
 			if slices.Contains(op.Sets, name) {
 				delete(next.Applied, name)

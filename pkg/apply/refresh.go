@@ -74,6 +74,17 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 		d.leftovers = append(d.leftovers, l)
 	}
 	if config != nil {
+		for _, d := range all {
+			_, kind, err := accounts.kind(d.ref)
+			if err != nil {
+				continue
+			}
+			for _, a := range kind.Attributes {
+				if a.DetailOnly && asks(config, a.Name) {
+					d.details[a.Name] = true
+				}
+			}
+		}
 		accountOf := map[spec.Address]string{}
 		for _, r := range config.Resources {
 			use(of(r.Account, r.Address.Kind), r.Values)
@@ -87,6 +98,12 @@ func demands(accounts Accounts, st *state.State, config *spec.Response) map[plan
 		}
 	}
 	return all
+}
+
+// asks: an expression asks some value for an attribute of that name.
+func asks(config *spec.Response, name string) bool {
+	_, found := slices.BinarySearch(config.Asked, name)
+	return found
 }
 
 // everywhere adds the kinds that can be listed and that nothing is known of, but for those whose objects come and go by themselves.

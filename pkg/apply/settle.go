@@ -321,6 +321,7 @@ func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Obje
 	next.Assumed = slices.DeleteFunc(slices.Clone(next.Assumed), func(name string) bool { _, sent := in.Applied[name]; return sent })
 	next.Pending = in.Pending
 	next.Policy = in.Policy
+	next.Unready = next.Unready || busy(kind, object)
 	if object != nil {
 		next.Observed = overlay(next.Observed, observable(kind, object.Values, next.Policy, next.Secrets))
 	}

@@ -98,6 +98,11 @@ func (r *Runner) PrepareTask(ctx context.Context, name string, a spec.Address, g
 		return refuse("vpsync plan", "%s is gone", record.ID)
 	}
 	out.Object = object
+	if object != nil {
+		if why := t.Operation.Refuses(object.Values); why != "" {
+			return refuse("vpsync plan", "%s", why)
+		}
+	}
 	if err := out.give(given); err != nil {
 		return refuse(out.usage(), "%s", err)
 	}
@@ -106,7 +111,11 @@ func (r *Runner) PrepareTask(ctx context.Context, name string, a spec.Address, g
 		if !ok || a.Refers == "" {
 			continue
 		}
-		if problem, err := r.refers(ctx, client, out, a, v.AsString()); err != nil || problem != "" {
+		id, err := convert.Convert(v, cty.String)
+		if err != nil {
+			return nil, err
+		}
+		if problem, err := r.refers(ctx, client, out, a, id.AsString()); err != nil || problem != "" {
 			if err != nil {
 				return nil, err
 			}
@@ -195,8 +204,12 @@ func (r *Runner) refers(ctx context.Context, client *providers.Client, t *Task, 
 		if b.Refers != t.Address.Kind {
 			continue
 		}
-		if of, ok := object.Values[b.Name]; ok && !of.IsNull() && of.AsString() != t.ID {
-			return fmt.Sprintf("%s %s belongs to the %s %s, not to %s", a.Refers, id, b.Refers, of.AsString(), t.ID), nil
+		of, ok := object.Values[b.Name]
+		if !ok || of.IsNull() {
+			continue
+		}
+		if owner, err := convert.Convert(of, cty.String); err == nil && owner.AsString() != t.ID {
+			return fmt.Sprintf("%s %s belongs to the %s %s, not to %s", a.Refers, id, b.Refers, owner.AsString(), t.ID), nil
 		}
 	}
 	return "", nil
@@ -261,7 +274,11 @@ func (r *run) task(ctx context.Context, t *Task, ch *plan.Change, tell *teller, 
 	}
 	q.call.Desired = maps.Clone(t.Arguments)
 	if def.Target != "" {
-		q.call.Desired[def.Target] = cty.StringVal(t.ID)
+		target, err := convert.Convert(cty.StringVal(t.ID), q.kind.Attribute(def.Target).Type)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", def.Target, def.Of, err)
+		}
+		q.call.Desired[def.Target] = target
 		q.intent.Applied = q.call.Desired
 		if q.intent.Seen, err = r.alike(ctx, q); err != nil {
 			return err

@@ -130,12 +130,7 @@ func operationsFor(kind *spec.Kind, want, have spec.Values) []string {
 		if is, ok := have[name]; ok && a.Same(wanted, is) {
 			continue
 		}
-		switch a.OnChange {
-		case spec.OnUpdate:
-			need[spec.OpUpdate] = true
-		case spec.OnOperation:
-			need[a.Operation] = true
-		}
+		need[a.OperationFor(wanted)] = true
 	}
 	var ops []string
 	for _, name := range kind.OperationOrder {

@@ -198,12 +198,13 @@ func (w *world) requireOwned() {
 	w.t.Helper()
 	st, err := w.store.Load(w.t.Context())
 	require.NoError(w.t, err)
-	owners := map[string]int{}
+	type object struct{ kind, id string }
+	owners := map[object]int{}
 	for _, r := range st.Resources {
-		owners[r.ID]++
+		owners[object{r.Address.Kind, r.ID}]++
 	}
 	for _, l := range st.Leftovers {
-		owners[l.ID]++
+		owners[object{l.Kind, l.ID}]++
 	}
 	open := map[string]int{} // creates by kind: each may have made one
 	for _, in := range st.Intents {
@@ -214,11 +215,12 @@ func (w *world) requireOwned() {
 	objects, err := w.sandbox.Objects("")
 	require.NoError(w.t, err)
 	for _, o := range objects {
-		if owners[o.ID] == 0 {
+		n := owners[object{o.Kind, o.ID}]
+		if n == 0 {
 			open[o.Kind]--
 			require.GreaterOrEqual(w.t, open[o.Kind], 0, "%s %s is nobody's", o.Kind, o.ID)
 		}
-		require.LessOrEqual(w.t, owners[o.ID], 1, "%s %s has two owners", o.Kind, o.ID)
+		require.LessOrEqual(w.t, n, 1, "%s %s has two owners", o.Kind, o.ID)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // basis is what is known of an object that exists, in the types of its kind's schema.
@@ -133,12 +134,24 @@ func (p *planner) wanted(d *decision, a *spec.Attribute) (v cty.Value, secret bo
 	if v.IsNull() {
 		return cty.NilVal, false
 	}
-	if a.Refers != "" && v.IsKnown() && v.Type() == cty.String {
-		if on := p.owner[objectKey{KindRef{d.account, a.Refers}, v.AsString()}]; on != nil && on != d && slices.Contains(d.desired.Uses, on.address) && on.renews() {
+	if id := idOf(v); a.Refers != "" && id != "" {
+		if on := p.owner[objectKey{KindRef{d.account, a.Refers}, id}]; on != nil && on != d && slices.Contains(d.desired.Uses, on.address) && on.renews() {
 			return cty.UnknownVal(a.Type), secret
 		}
 	}
 	return v, secret
+}
+
+// idOf is the id that a reference holds, which some APIs write as a number; empty where it holds none, or it is not known.
+func idOf(v cty.Value) string {
+	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.IsMarked() {
+		return ""
+	}
+	id, err := convert.Convert(v, cty.String)
+	if err != nil || id.IsNull() || !id.IsKnown() {
+		return ""
+	}
+	return id.AsString()
 }
 
 // renews: the address will have another object after the plan.
@@ -160,6 +173,7 @@ func before(a *spec.Attribute, b *basis) cty.Value {
 // knownAttribute is the table of differences for an attribute that the configuration names:
 //
 //	live = desired                                  record it, if that is news; no request
+//	live is what no operation leads on from         said; no request
 //	unreadable, applied = desired                   nothing
 //	unreadable, applied ≠ desired                   config, unverified
 //	unreadable, never applied                       record as assumed; no request
@@ -180,6 +194,10 @@ func (p *planner) knownAttribute(d *decision, a *spec.Attribute, b *basis, want 
 			return nil
 		}
 		return &AttributeChange{Before: live, After: want, Cause: CauseConfig, Effect: EffectRecord, Note: "it is so already; recorded without a request"}
+	}
+	if !a.Reachable(live) {
+		return &AttributeChange{Before: live, After: want, Cause: CauseDrift, Effect: EffectNone,
+			Note: fmt.Sprintf("no operation leads on from %s; nothing is sent while it is so", display(live))}
 	}
 	// An attribute that no answer has held since it was asked for cannot have drifted from what was answered.
 	observed, seen := b.observed[a.Name]
@@ -279,7 +297,11 @@ func (p *planner) effect(d *decision, a *spec.Attribute, b *basis, c *AttributeC
 		c.Effect = EffectNextCreate
 		c.Note = fmt.Sprintf("takes effect on new %ss only; recorded without a request", d.kind.Name)
 	case spec.OnUpdate, spec.OnOperation:
-		c.Operation = changingOperation(a)
+		c.Operation = a.OperationFor(c.After)
+		if c.Operation == "" && a.Operations != nil && !c.After.IsWhollyKnown() {
+			c.Effect, c.Note = EffectImpossible, "what it will be must be known when the plan is made: each value takes another operation"
+			return
+		}
 		op := d.kind.Operations[c.Operation]
 		if op == nil || !slices.Contains(op.Sets, a.Name) {
 			c.Effect = EffectImpossible
@@ -297,17 +319,6 @@ func (p *planner) effect(d *decision, a *spec.Attribute, b *basis, c *AttributeC
 	}
 }
 
-// changingOperation names the operation that changes an attribute of an object that exists, or is empty.
-func changingOperation(a *spec.Attribute) string {
-	switch a.OnChange {
-	case spec.OnUpdate:
-		return spec.OpUpdate
-	case spec.OnOperation:
-		return a.Operation
-	}
-	return ""
-}
-
 // onlyFromUnset: the operation works only while the attribute is unset, which it is, or will be once the object that it
 // names is removed by this plan.
 func (p *planner) onlyFromUnset(d *decision, a *spec.Attribute, b *basis, c *AttributeChange) {
@@ -315,12 +326,12 @@ func (p *planner) onlyFromUnset(d *decision, a *spec.Attribute, b *basis, c *Att
 	if is.IsNull() {
 		return
 	}
-	if a.Refers != "" && a.ClearedWithTarget && is.IsKnown() && is.Type() == cty.String {
-		removed, by := p.removed(KindRef{d.account, a.Refers}, is.AsString())
+	if id := idOf(is); a.Refers != "" && a.ClearedWithTarget && id != "" {
+		removed, by := p.removed(KindRef{d.account, a.Refers}, id)
 		if removed {
 			d.waitsFor = by
 			if by != nil {
-				c.Note = fmt.Sprintf("possible once %s is deleted, which frees it", is.AsString())
+				c.Note = fmt.Sprintf("possible once %s is deleted, which frees it", id)
 			}
 			return
 		}

@@ -218,6 +218,7 @@ func (p *planner) collect() {
 		if d.change == nil {
 			continue
 		}
+		p.noteOperations(d)
 		p.plan.Changes = append(p.plan.Changes, d.change)
 		p.plan.Counts.count(d.change)
 		if d.recorded != nil && d.deposed == "" && !d.change.NeedsHand && (d.change.Action == Create || d.change.Action == Replace) {
@@ -226,6 +227,19 @@ func (p *planner) collect() {
 	}
 	p.collectLeftovers()
 	p.collectUnmanaged()
+}
+
+// noteOperations adds what the definition says of the operations that a change takes: that one is charged for, say.
+func (p *planner) noteOperations(d *decision) {
+	c := d.change
+	if d.kind == nil || c.NeedsHand || c.Action == NoOp {
+		return
+	}
+	for _, name := range append(slices.Clone(c.Operations), c.Removes) {
+		if op := d.kind.Operations[name]; op != nil && op.Note != "" {
+			c.Notes = append(c.Notes, op.Note)
+		}
+	}
 }
 
 func (c *Counts) count(ch *Change) {

@@ -10,7 +10,8 @@ import (
 
 // cost is what applying the plan takes from each rate-limit class: the writes; a look at what is touched before
 // anything is sent, by single reads where those are fewer than the pages of a list; one list for each kind that has to be
-// waited for, and another where what is deleted has to be; and the lists of the final check. Retries and longer waits come on top.
+// waited for, and another where what is deleted has to be; and the lists of the final check, with a read of each changed object whose
+// details are in use. Retries and longer waits come on top.
 func (p *planner) cost() []Cost {
 	if len(p.plan.Steps) == 0 {
 		return nil
@@ -20,6 +21,8 @@ func (p *planner) cost() []Cost {
 	touched := map[KindRef]int{} // objects to look at before
 	listed := map[KindRef]bool{} // a create looks at the list anyway
 	waits, leaves := map[KindRef]bool{}, map[KindRef]bool{}
+	waiting := map[KindRef]int{} // objects that are asked about by themselves
+	details := map[KindRef]int{} // objects that are read one by one in the end
 	spend := func(account string, op *spec.Operation, times int) {
 		if op != nil && times > 0 {
 			spent[class{account, p.class(account, op)}] += times
@@ -43,13 +46,25 @@ func (p *planner) cost() []Cost {
 		for _, op := range c.Operations {
 			spend(c.Account, kind.Operations[op], 1)
 		}
+		if p.detailed(kind, c.Address) {
+			details[ref]++
+		}
+		if setsToWork(kind, c) && c.Action != Update {
+			waiting[ref]++ // a second wait, after the one for its create
+		}
 		switch c.Action {
 		case Create, Replace:
 			listed[ref] = true
-			waits[ref] = waits[ref] || kind.Waits
+			waits[ref] = waits[ref] || kind.Waits && !kind.WaitsApart
+			if kind.WaitsApart {
+				waiting[ref]++
+			}
 		case Update:
 			touched[ref]++
-			waits[ref] = waits[ref] || (kind.Waits && c.Cause == CauseResumed)
+			waits[ref] = waits[ref] || (kind.Waits && !kind.WaitsApart && (c.Cause == CauseResumed || setsToWork(kind, c)))
+			if kind.WaitsApart && c.Cause == CauseResumed {
+				waiting[ref]++
+			}
 		case Adopt:
 			touched[ref]++
 		}
@@ -64,6 +79,12 @@ func (p *planner) cost() []Cost {
 	for ref := range refs {
 		kind := p.kindOf(ref)
 		list, read := kind.Operations[spec.OpList], kind.Operations[spec.OpRead]
+		if kind.WaitsApart {
+			spend(ref.Account, read, 2*waiting[ref]) // the question, in the class of reads, and a read once it is ready
+		} else if waiting[ref] > 0 && list != nil {
+			spend(ref.Account, list, 1)
+		}
+		spend(ref.Account, read, details[ref])
 		pages := 1
 		if live := p.liveKind(ref); live != nil {
 			pages = max(1, live.Pages)
@@ -100,6 +121,25 @@ func (p *planner) cost() []Cost {
 		all = append(all, p.costOf(k.account, k.name, spent[k]))
 	}
 	return all
+}
+
+// detailed: what only a single read tells of the resource is in use.
+func (p *planner) detailed(kind *spec.Kind, address spec.Address) bool {
+	return kind.Can(spec.OpList) && slices.ContainsFunc(kind.Attributes, func(a *spec.Attribute) bool {
+		if !a.DetailOnly {
+			return false
+		}
+		_, named := p.current[address].desired.Values[a.Name]
+		return named || slices.Contains(p.in.Config.Asked, a.Name)
+	})
+}
+
+// setsToWork: an operation for one value of an attribute (stop) leaves the object busy for a while.
+func setsToWork(kind *spec.Kind, c *Change) bool {
+	return slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool {
+		attr := kind.Attribute(a.Name)
+		return attr != nil && attr.Operations != nil && a.Effect == EffectUpdate
+	})
 }
 
 // class is the rate-limit class that an operation counts in.

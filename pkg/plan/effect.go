@@ -76,7 +76,13 @@ func (p *planner) unsupported(d *decision, replacing, impossible []AttributeChan
 			c.Action = Replace
 		}
 		c.replaceIsImpossible()
-		p.refuse(d, reason, remedyForget)
+		remedy := remedyForget
+		for _, a := range impossible {
+			if d.kind.Attribute(a.Name).Operations != nil {
+				remedy = fmt.Sprintf("%s = var.%s    # a value that is known before anything is sent", a.Name, a.Name)
+			}
+		}
+		p.refuse(d, reason, remedy)
 	}
 }
 
@@ -96,7 +102,7 @@ func (p *planner) whyNot(d *decision, replacing, impossible []AttributeChange) s
 	var names []string
 	for _, a := range impossible {
 		attr := d.kind.Attribute(a.Name)
-		if attr.OnlyFromUnset && a.Note != "" {
+		if (attr.OnlyFromUnset || attr.Operations != nil) && a.Note != "" {
 			return fmt.Sprintf("%s.%s cannot be changed: %s", d.address, a.Name, a.Note)
 		}
 		names = append(names, a.Name)
@@ -154,7 +160,8 @@ func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeC
 		c, differs := old[a.Name]
 		switch {
 		case want != cty.NilVal && !replacing:
-			c = AttributeChange{Name: a.Name, Before: cty.NullVal(a.Type), After: want, Cause: CauseNew, Effect: EffectUpdate, Operation: makingOperation(d.kind, a)}
+			c = AttributeChange{Name: a.Name, Before: cty.NullVal(a.Type), After: want, Cause: CauseNew, Effect: EffectUpdate}
+			c.makes(d.kind, a, want)
 		case want != cty.NilVal:
 			if !differs || c.Effect == EffectRecord || c.Effect == EffectNone {
 				continue
@@ -167,7 +174,7 @@ func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeC
 			}
 			c.Operation = ""
 			if c.Effect == EffectUpdate {
-				c.Operation = makingOperation(d.kind, a)
+				c.makes(d.kind, a, want)
 			}
 		case a.Computed:
 			c = AttributeChange{Name: a.Name, Before: cty.NullVal(a.Type), After: cty.UnknownVal(a.Type), Cause: d.change.Cause, Effect: EffectComputed}
@@ -187,22 +194,39 @@ func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeC
 	return all
 }
 
-// makingOperation names the operation that gives a new object this attribute: create where it carries it.
-func makingOperation(kind *spec.Kind, a *spec.Attribute) string {
+// makes says which operation gives a new object the value.
+func (c *AttributeChange) makes(kind *spec.Kind, a *spec.Attribute, want cty.Value) {
+	if c.Operation = makingOperation(kind, a, want); c.Operation == "" && byDefault(a, want) {
+		c.Effect, c.Note = EffectRecord, "it is what the API sets by itself; recorded without a request"
+	}
+}
+
+// makingOperation names the operation that gives a new object this value: create where it carries the attribute. It is empty
+// where the object is so by itself.
+func makingOperation(kind *spec.Kind, a *spec.Attribute, want cty.Value) string {
 	if op := kind.Operations[spec.OpCreate]; op != nil && slices.Contains(op.Sets, a.Name) {
 		return spec.OpCreate
 	}
-	return changingOperation(a)
+	if a.Operations != nil && byDefault(a, want) {
+		return "" // to start what runs is refused
+	}
+	return a.OperationFor(want)
+}
+
+// byDefault: the API gives a new object this value unless it is asked for another.
+func byDefault(a *spec.Attribute, want cty.Value) bool {
+	return a.ServerDefault != cty.NilVal && want.IsWhollyKnown() && a.Same(want, a.ServerDefault)
 }
 
 // makingOperations are create and, in the order of the definition, those that set what create cannot carry.
 func (p *planner) makingOperations(d *decision) []string {
 	need := map[string]bool{}
 	for _, a := range d.kind.Attributes {
-		if want, _ := p.wanted(d, a); want == cty.NilVal {
+		want, _ := p.wanted(d, a)
+		if want == cty.NilVal {
 			continue
 		}
-		if op := makingOperation(d.kind, a); op != spec.OpCreate && d.kind.Can(op) {
+		if op := makingOperation(d.kind, a, want); op != spec.OpCreate && d.kind.Can(op) {
 			need[op] = true
 		}
 	}

@@ -254,7 +254,10 @@ func match(kind *spec.Kind, desired spec.Values, l *state.Leftover, is spec.Valu
 
 // changeable: an operation of the kind can change the attribute of an object that exists.
 func changeable(kind *spec.Kind, a *spec.Attribute) bool {
-	op := kind.Operations[changingOperation(a)]
+	if a.Operations != nil {
+		return true
+	}
+	op := kind.Operations[a.OperationFor(cty.NilVal)]
 	return op != nil && slices.Contains(op.Sets, a.Name)
 }
 

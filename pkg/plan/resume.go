@@ -24,11 +24,11 @@ func (p *planner) resume(d *decision, attrs []AttributeChange) resumption {
 		if op == nil {
 			continue
 		}
-		if slices.ContainsFunc(op.Sets, func(attribute string) bool { return p.differs(d, attrs, attribute) }) {
+		if slices.ContainsFunc(op.Sets, func(attribute string) bool { return p.differs(d, attrs, attribute, name) }) {
 			r.operations = append(r.operations, name)
 		}
 	}
-	seeable := d.kind.Can(spec.OpList) || d.kind.Can(spec.OpRead)
+	seeable := d.kind.Can(spec.OpList) || d.kind.Can(spec.OpRead) || d.kind.WaitsApart
 	switch {
 	case !d.recorded.Unready || !seeable:
 	case d.live == nil:
@@ -39,8 +39,8 @@ func (p *planner) resume(d *decision, attrs []AttributeChange) resumption {
 	return r
 }
 
-// differs: the configuration wants the attribute, and it is not as wanted as far as anybody can tell.
-func (p *planner) differs(d *decision, attrs []AttributeChange, name string) bool {
+// differs: the configuration wants the attribute, it is not as wanted as far as anybody can tell, and the operation makes it so.
+func (p *planner) differs(d *decision, attrs []AttributeChange, name, operation string) bool {
 	a := d.kind.Attribute(name)
 	if a == nil {
 		return false
@@ -48,6 +48,9 @@ func (p *planner) differs(d *decision, attrs []AttributeChange, name string) boo
 	want, secret := p.wanted(d, a)
 	if want == cty.NilVal {
 		return false
+	}
+	if a.Operations != nil && a.OperationFor(want) != operation {
+		return false // another value is wanted by now
 	}
 	if a.Unreadable || secret {
 		return true

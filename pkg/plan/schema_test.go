@@ -88,6 +88,14 @@ func testSchema() *spec.Schema {
 		Name: "vault", Identity: []string{"name"},
 		Attributes: []*spec.Attribute{required("name", spec.OnUpdate), password, region, detail},
 	}, op(spec.OpCreate, "name", "password", "region", "detail"), op(spec.OpList), op(spec.OpRead), op(spec.OpUpdate, "name", "password", "detail"), op(spec.OpDelete))
+	power := serverDefault(optional("power", cty.String, spec.OnOperation), cty.StringVal("on"))
+	power.Operations = map[string]string{"on": "start", "off": "stop"}
+	charged := op(spec.OpCreate, "name")
+	charged.Note = "The account is charged."
+	add(&spec.Kind{
+		Name: "machine", HoldsData: true, Waits: true, Identity: []string{"name"},
+		Attributes: []*spec.Attribute{required("name", spec.OnReplace), power},
+	}, charged, op(spec.OpList), op(spec.OpDelete), op("start", "power"), op("stop", "power"))
 	expires := add(&spec.Kind{
 		Name: "backup", Identity: []string{"name"}, Attributes: []*spec.Attribute{required("name", spec.OnReplace)}, WhenGone: spec.GoneForget,
 	}, op(spec.OpCreate, "name"), op(spec.OpList))

@@ -49,7 +49,8 @@ func (d *decoder) account(b *block) {
 
 	d.auth(b, prefix)
 	if e := b.only("error"); e != nil {
-		def.Error = ErrorPaths{Code: e.paths("code"), Message: e.paths("message"), Details: e.paths("details")}
+		def.Error = ErrorPaths{Code: e.paths("code"), Message: e.paths("message"), Details: e.paths("details"),
+			Fields: e.paths("fields"), Codes: e.wordMap("codes"), Emulate: e.members("emulate")}
 		e.finish()
 	}
 	if p := d.paging(b); p != nil {

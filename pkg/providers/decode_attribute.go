@@ -2,7 +2,9 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -32,7 +34,7 @@ func (d *decoder) attribute(b *block, role attributeRole) (*spec.Attribute, Wire
 		a.Default = d.typed(b, "default", a.Type)
 		a.Checks = d.checks(b, a.Type)
 		a.Refers = b.str("refers_to")
-		wire.SendsAs = d.valueMap(b, "sends_as", a.Type)
+		wire.SendsAs = d.sendsAs(b, a.Type)
 		if s := b.str("sent_as"); s != "" {
 			wire.SentAs = s
 		}
@@ -61,7 +63,9 @@ func (d *decoder) attribute(b *block, role attributeRole) (*spec.Attribute, Wire
 		}
 	}
 	if role == ofKind || role == ofResult {
-		wire.ReadsAs = d.valueMap(b, "reads_as", a.Type)
+		if wire.ReadsAs = b.wordLists("reads_as"); wire.ReadsAs != nil {
+			d.checkWords(b, "reads_as", a.Type, wire.ReadsAs)
+		}
 		if p := b.str("read"); p != "" {
 			wire.ReadFrom = Path(p)
 		}
@@ -172,36 +176,55 @@ func (d *decoder) checks(b *block, t cty.Type) []spec.Check {
 	return list
 }
 
-// valueMap decodes reads_as and sends_as: configuration's word to API's word, one to one.
-func (d *decoder) valueMap(b *block, name string, t cty.Type) map[string]string {
-	m := b.wordMap(name)
+// sendsAs decodes the API's word for each of the configuration's, in requests.
+func (d *decoder) sendsAs(b *block, t cty.Type) map[string]string {
+	m := b.wordMap("sends_as")
 	if m == nil {
 		return nil
 	}
+	lists := map[string][]string{}
+	for ours, theirs := range m {
+		lists[ours] = []string{theirs}
+	}
+	d.checkWords(b, "sends_as", t, lists)
+	return m
+}
+
+// checkWords: reads_as and sends_as lead back to one word of the configuration each.
+func (d *decoder) checkWords(b *block, name string, t cty.Type, lists map[string][]string) {
 	if !t.IsPrimitiveType() {
 		d.errorAt(b.at(name), "Words for no word", fmt.Sprintf("%s translates single values, and %s holds a %s.", name, b.name, typeexpr.TypeString(t)), "")
 	}
 	meaning := map[string]string{}
-	for ours, theirs := range m {
-		if other, twice := meaning[theirs]; twice {
-			d.errorAt(b.at(name), "Ambiguous words", fmt.Sprintf("%s of %s gives %q for both %q and %q, so an answer could not be read back.", name, b.name, theirs, min(ours, other), max(ours, other)), "")
+	for _, ours := range slices.Sorted(maps.Keys(lists)) {
+		for _, theirs := range lists[ours] {
+			if other, twice := meaning[theirs]; twice {
+				d.errorAt(b.at(name), "Ambiguous words", fmt.Sprintf("%s of %s gives %q for both %q and %q, so an answer could not be read back.", name, b.name, theirs, other, ours), "")
+			}
+			meaning[theirs] = ours
 		}
-		meaning[theirs] = ours
 		if _, err := convert.Convert(cty.StringVal(ours), t); err != nil && t.IsPrimitiveType() {
 			d.errorAt(b.at(name), "Wrong type", fmt.Sprintf("%s of %s translates %q, which is no %s.", name, b.name, ours, typeexpr.TypeString(t)), "")
 		}
 	}
-	return m
 }
 
 // change decodes what a changed or removed value takes.
 func (d *decoder) change(b *block, a *spec.Attribute) {
+	if b.isObject("on_change") { // an operation for each value
+		a.OnChange, a.Operations = spec.OnOperation, b.wordMap("on_change")
+	} else {
+		d.changeByName(b, a)
+	}
+	a.OnlyFromUnset = b.boolean("only_from_unset", false)
+	a.OnRemove = spec.OnRemove(b.word("on_remove", string(spec.RemoveKeeps), string(spec.RemoveKeeps), string(spec.RemoveDefault), string(spec.RemoveClears)))
+}
+
+func (d *decoder) changeByName(b *block, a *spec.Attribute) {
 	switch on := b.str("on_change"); spec.OnChange(on) {
 	case "", spec.OnUpdate, spec.OnReplace, spec.OnNextCreate, spec.OnError:
 		a.OnChange = spec.OnChange(on)
 	default: // the name of an operation: checked when all are known
 		a.OnChange, a.Operation = spec.OnOperation, on
 	}
-	a.OnlyFromUnset = b.boolean("only_from_unset", false)
-	a.OnRemove = spec.OnRemove(b.word("on_remove", string(spec.RemoveKeeps), string(spec.RemoveKeeps), string(spec.RemoveDefault), string(spec.RemoveClears)))
 }

@@ -320,6 +320,59 @@ func (b *block) wordMap(name string) map[string]string {
 	return m
 }
 
+// members is an object that is written out, for an answer of the sandbox; NilVal where it is not given.
+func (b *block) members(name string) cty.Value {
+	v := b.value(name)
+	if v == cty.NilVal {
+		return v
+	}
+	if v.IsNull() || !v.Type().IsObjectType() {
+		b.d.errorAt(b.at(name), "Wrong type", fmt.Sprintf("%s of %s must be an object: what else an answer holds.", name, b.name), name+" = { message = \"Done\" }")
+		return cty.NilVal
+	}
+	return v
+}
+
+// isObject: the argument is given, and is an object.
+func (b *block) isObject(name string) bool {
+	a := b.body.Attributes[name]
+	if a == nil {
+		return false
+	}
+	v, diags := a.Expr.Value(nil)
+	return !diags.HasErrors() && v.Type().IsObjectType()
+}
+
+// wordLists is a map of strings to one word or several.
+func (b *block) wordLists(name string) map[string][]string {
+	v := b.value(name)
+	if v == cty.NilVal {
+		return nil
+	}
+	m := map[string][]string{}
+	fits := !v.IsNull() && v.Type().IsObjectType()
+	if fits {
+		for k, e := range v.AsValueMap() {
+			if !e.IsNull() && e.Type() == cty.String {
+				e = cty.TupleVal([]cty.Value{e})
+			}
+			list, err := convert.Convert(e, cty.List(cty.String))
+			if err != nil || list.IsNull() || list.LengthInt() == 0 || !noNulls(list) {
+				fits = false
+				break
+			}
+			for _, w := range list.AsValueSlice() {
+				m[k] = append(m[k], w.AsString())
+			}
+		}
+	}
+	if !fits {
+		b.d.errorAt(b.at(name), "Wrong type", fmt.Sprintf("%s of %s must be a map of words: { AMS = \"Amsterdam\" }, or of several each: { running = [\"active\", \"starting\"] }.", name, b.name), "")
+		return nil
+	}
+	return m
+}
+
 // listMap is a map of strings to lists of words.
 func (b *block) listMap(name string) map[string][]string {
 	v := b.as(name, cty.Map(cty.List(cty.String)), "a map of lists: { status = [\"active\"] }")

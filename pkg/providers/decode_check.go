@@ -52,7 +52,7 @@ func (d *decoder) checkAttribute(b *block, a *spec.Attribute, wire Wire, role at
 			"on_change = \"update\"   # or replace, next_create, error, or the name of an operation")
 	}
 	if !settable {
-		for _, name := range []string{"on_change", "on_remove", "only_from_unset", "default", "server_default", "sent_as", "sends_as", "one_of", "pattern", "min", "max", "format"} {
+		for _, name := range []string{"on_change", "on_remove", "only_from_unset", "default", "sent_as", "sends_as", "one_of", "pattern", "min", "max", "format"} {
 			if b.body.Attributes[name] != nil {
 				wrong(name, "Argument without effect", fmt.Sprintf("%s cannot be set, so %s of it has no effect.", sentence(b.name), name), "optional = true")
 			}
@@ -112,23 +112,58 @@ func (d *decoder) checkAttributes(src *kindSource) {
 				d.errorAt(b.at("on_change"), "Update without the attribute", fmt.Sprintf("%s changes by update, but that request does not send it.", sentence(b.name)), fmt.Sprintf("sends = [ …, %q ]", a.Name))
 			}
 		case spec.OnOperation:
-			op := k.Operations[a.Operation]
-			if op == nil || slices.Contains([]string{spec.OpCreate, spec.OpList, spec.OpRead, spec.OpDelete}, a.Operation) {
-				known := []string{"update", "replace", "next_create", "error"}
-				for _, name := range k.Schema.OperationOrder {
-					if src.operations[name] != nil && len(src.operations[name].labels) > 0 {
-						known = append(known, name)
-					}
+			d.checkOwnOperations(src, a)
+		}
+	}
+}
+
+// checkOwnOperations: what on_change names is an operation of the kind's own that carries the attribute, or, where there is
+// one for each value, brings that value about.
+func (d *decoder) checkOwnOperations(src *kindSource, a *spec.Attribute) {
+	k, b := src.kind, src.attributes[a.Name]
+	named := []string{a.Operation}
+	if a.Operations != nil {
+		named = nil
+		for _, value := range slices.Sorted(maps.Keys(a.Operations)) {
+			named = append(named, a.Operations[value])
+		}
+		d.checkValues(b, a)
+	}
+	for _, name := range named {
+		op := k.Operations[name]
+		if op == nil || slices.Contains([]string{spec.OpCreate, spec.OpList, spec.OpRead, spec.OpDelete}, name) {
+			known := []string{"update", "replace", "next_create", "error"}
+			for _, other := range k.Schema.OperationOrder {
+				if src.operations[other] != nil && len(src.operations[other].labels) > 0 {
+					known = append(known, other)
 				}
-				remedy := fmt.Sprintf("It can be %s.", quoted(known))
-				if near := spec.Nearest(a.Operation, known); near != "" {
-					remedy = fmt.Sprintf("Did you mean %q?", near)
-				}
-				d.errorAt(b.at("on_change"), "Unknown operation", fmt.Sprintf("on_change of %s names %q, which is no operation of %s.", b.name, a.Operation, src.block.name), remedy)
-			} else if !slices.Contains(op.Sends, a.Name) && !slices.Contains(placeholders(op.Path), a.Name) {
-				d.errorAt(b.at("on_change"), "Operation without the attribute", fmt.Sprintf("%s changes by %q, but that request does not send it.", sentence(b.name), a.Operation), fmt.Sprintf("sends = [%q]", a.Name))
+			}
+			remedy := fmt.Sprintf("It can be %s.", quoted(known))
+			if near := spec.Nearest(name, known); near != "" {
+				remedy = fmt.Sprintf("Did you mean %q?", near)
+			}
+			d.errorAt(b.at("on_change"), "Unknown operation", fmt.Sprintf("on_change of %s names %q, which is no operation of %s.", b.name, name, src.block.name), remedy)
+		} else if a.Operations == nil && !slices.Contains(op.Sends, a.Name) && !slices.Contains(placeholders(op.Path), a.Name) {
+			d.errorAt(b.at("on_change"), "Operation without the attribute", fmt.Sprintf("%s changes by %q, but that request does not send it.", sentence(b.name), name), fmt.Sprintf("sends = [%q]", a.Name))
+		}
+	}
+}
+
+// checkValues: every value that a configuration may ask for has its operation, and no other has one.
+func (d *decoder) checkValues(b *block, a *spec.Attribute) {
+	var values []string
+	for _, c := range a.Checks {
+		for _, v := range c.OneOf {
+			if text, ok := valueText(v); ok {
+				values = append(values, text)
 			}
 		}
+	}
+	slices.Sort(values)
+	if named := slices.Sorted(maps.Keys(a.Operations)); !slices.Equal(values, named) {
+		d.errorAt(b.at("on_change"), "Values without an operation",
+			fmt.Sprintf("on_change of %s must name an operation for each value of its one_of, and for no other.", b.name),
+			"one_of    = [\"running\", \"stopped\"]\non_change = { running = \"start\", stopped = \"stop\" }")
 	}
 }
 
@@ -164,6 +199,12 @@ func (d *decoder) checkOperations(src *kindSource) {
 		}
 		// What the path carries counts as sent; the parent is part of an existing object's id.
 		op.Schema.Sets = slices.Clone(op.Sends)
+		for _, a := range k.Schema.Attributes {
+			if slices.Contains(slices.Collect(maps.Values(a.Operations)), name) && !slices.Contains(op.Schema.Sets, a.Name) {
+				op.Schema.Sets = append(op.Schema.Sets, a.Name)
+			}
+		}
+		d.checkEmulated(src, op, b)
 		for _, p := range placeholders(op.Path) {
 			if p != "id" && !read && (p != k.Schema.ParentAttribute || name == spec.OpCreate) && !slices.Contains(op.Schema.Sets, p) {
 				op.Schema.Sets = append(op.Schema.Sets, p)
@@ -261,8 +302,25 @@ func (d *decoder) checkWait(src *kindSource) {
 	if k.Wait == nil {
 		return
 	}
-	b := src.operations["wait"]
-	if k.Operations[spec.OpList] == nil && k.Operations[spec.OpRead] == nil {
+	b := src.operations[waitOperation]
+	attribute := src.kind.attribute
+	known := src.attributeNames()
+	if op := k.Wait.Operation; op != nil {
+		d.checkPath(b, op, k.Schema.Attributes, true)
+		if op.Method != "" && op.Method != http.MethodGet {
+			d.errorAt(b.at("request"), "Not a read", "A wait asks again and again, so it must be a GET.", "")
+		}
+		known = nil
+		for _, a := range k.Wait.Attributes {
+			known = append(known, a.Name)
+		}
+		attribute = func(name string) *spec.Attribute {
+			if i := slices.Index(known, name); i >= 0 {
+				return k.Wait.Attributes[i]
+			}
+			return nil
+		}
+	} else if k.Operations[spec.OpList] == nil && k.Operations[spec.OpRead] == nil {
 		d.errorAt(b.header, "Wait without sight", fmt.Sprintf("%s has neither list nor read, so nobody could see it become ready.", sentence(src.block.name)), "")
 	}
 	names := map[string]string{}
@@ -274,10 +332,13 @@ func (d *decoder) checkWait(src *kindSource) {
 	if k.Wait.Progress != "" {
 		names[k.Wait.Progress] = "progress"
 	}
+	if _, told := names[k.Wait.Says]; k.Wait.Says != "" && !told {
+		names[k.Wait.Says] = "says"
+	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		argument := names[name]
-		if a := src.kind.attribute(name); a == nil {
-			d.unknownName(b.at(argument), "attribute", name, src.attributeNames())
+		if a := attribute(name); a == nil {
+			d.unknownName(b.at(argument), "attribute", name, known)
 		} else if a.Unreadable || a.Sensitive || !a.Type.IsPrimitiveType() || argument == "progress" && a.Type != cty.Number {
 			d.errorAt(b.at(argument), "Unusable attribute", fmt.Sprintf("%q cannot be watched: it must be a single readable value (progress: a number).", name), "")
 		}
@@ -300,6 +361,29 @@ func (d *decoder) checkCarriers(src *kindSource) {
 		}
 		d.errorAt(src.attributes[a.Name].header, "Attribute never sent", fmt.Sprintf("%s can be set, but no request carries it.", sentence(src.attributes[a.Name].name)),
 			fmt.Sprintf("sends = [ …, %q ]   # in create", a.Name))
+	}
+}
+
+// checkEmulated: what the sandbox says of an operation is about attributes that it can say.
+func (d *decoder) checkEmulated(src *kindSource, op *Operation, b *block) {
+	for _, name := range op.Answers {
+		if a := src.kind.attribute(name); a == nil {
+			d.unknownName(b.at("answers"), "attribute", name, src.attributeNames())
+		} else if a.Unreadable {
+			d.errorAt(b.at("answers"), "Unreadable answer", fmt.Sprintf("%q is never answered by the API.", name), "")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(op.OnlyWhen)) {
+		if src.kind.attribute(name) == nil {
+			d.unknownName(b.at("only_when"), "attribute", name, src.attributeNames())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(op.Passes)) {
+		if a := src.kind.attribute(name); a == nil {
+			d.unknownName(b.at("passes"), "attribute", name, src.attributeNames())
+		} else if w := src.kind.Wait; w == nil || w.Operation != nil || w.Ready[name] == nil && w.Pending[name] == nil {
+			d.errorAt(b.at("passes"), "Attribute that does not pass", fmt.Sprintf("%q is not waited for, so nobody could see that it passes.", name), "Name it in ready of the wait block.")
+		}
 	}
 }
 

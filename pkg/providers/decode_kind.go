@@ -48,6 +48,7 @@ func (d *decoder) kind(b *block) {
 		ID:         b.need("id", `"srv_1234567890"`),
 		IDPath:     Path(b.str("id_path")),
 		CreatedAt:  b.str("created_at"),
+		Emulate:    b.members("emulate"),
 	}
 	if k.IDPath == "" {
 		k.IDPath = "id"
@@ -65,22 +66,44 @@ func (d *decoder) kind(b *block) {
 		src.attributes[a.Name] = ab
 	}
 	if w := b.only("wait"); w != nil {
-		k.Schema.Waits = true
-		k.Wait = &Wait{
-			Pending: w.listMap("pending"), Ready: w.listMap("ready"), Failed: w.listMap("failed"),
-			Every:    w.duration("every", 10*time.Second, time.Second, time.Hour),
-			Timeout:  w.duration("timeout", 15*time.Minute, time.Second, 24*time.Hour),
-			Progress: w.str("progress"),
-		}
-		if len(k.Wait.Ready) == 0 {
-			d.errorAt(w.header, "Missing argument", fmt.Sprintf("The wait of %s does not say when an object is ready.", b.name), "ready = { status = [\"active\"] }")
-		}
-		w.finish()
+		d.wait(w, k)
 		src.operations["wait"] = w
 	}
 	d.operations(b, src)
 	b.finish()
 }
+
+// wait decodes when an object is ready: by the kind's own attributes, or by a request of the wait's own.
+func (d *decoder) wait(w *block, k *Kind) {
+	k.Schema.Waits = true
+	k.Wait = &Wait{
+		Pending: w.listMap("pending"), Ready: w.listMap("ready"), Failed: w.listMap("failed"),
+		Every:    w.duration("every", 10*time.Second, time.Second, time.Hour),
+		Timeout:  w.duration("timeout", 15*time.Minute, time.Second, 24*time.Hour),
+		Progress: w.str("progress"), Says: w.str("says"),
+	}
+	if len(k.Wait.Ready) == 0 {
+		d.errorAt(w.header, "Missing argument", fmt.Sprintf("The wait of kind %q does not say when an object is ready.", k.Schema.Name), "ready = { status = [\"active\"] }")
+	}
+	if w.body.Attributes["request"] == nil {
+		w.arguments, w.blockTypes = append(w.arguments, "request"), append(w.blockTypes, "attribute")
+		for _, hb := range w.body.Blocks {
+			if hb.Type == "attribute" {
+				d.errorAt(hb.DefRange(), "Attribute of no answer", fmt.Sprintf("The wait of kind %q has no request of its own, so it looks at the attributes of the kind.", k.Schema.Name),
+					"request = \"GET /servers/{id}/status\"   # or move the attribute to the kind")
+			}
+		}
+		w.finish()
+		return
+	}
+	k.Schema.WaitsApart = true
+	k.Wait.Wire = map[string]Wire{}
+	k.Wait.Attributes = d.fields(w, "attribute", ofResult, k.Wait.Wire)
+	k.Wait.Operation = d.operation(w, waitOperation)
+}
+
+// waitOperation is the name of a wait's own request, in messages and logs.
+const waitOperation = "wait"
 
 // operations decodes a kind's operations. They keep the order in which they are written.
 func (d *decoder) operations(b *block, src *kindSource) {
@@ -97,7 +120,7 @@ func (d *decoder) operations(b *block, src *kindSource) {
 	for _, ob := range b.blocks("operation", 1) {
 		d.checkName(ob, "operation", []string{
 			spec.OpCreate, spec.OpList, spec.OpRead, spec.OpUpdate, spec.OpDelete,
-			string(spec.OnReplace), string(spec.OnNextCreate), string(spec.OnError), "wait",
+			string(spec.OnReplace), string(spec.OnNextCreate), string(spec.OnError), waitOperation,
 		})
 		all = append(all, found{ob.label(), ob})
 	}

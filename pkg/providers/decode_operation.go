@@ -57,9 +57,12 @@ func (d *decoder) operation(b *block, name string) *Operation {
 	} else if _, ok := d.def.Schema.RateLimits[class]; !ok {
 		d.unknownName(b.at("rate_limit"), "rate limit", class, d.def.Classes)
 	}
-	if name == "data" || name == "task" {
-		if name == "data" {
+	if name == "data" || name == "task" || name == waitOperation {
+		switch name {
+		case "data":
 			op.Paging = d.paging(b)
+		case "task":
+			op.Answers = b.names("answers")
 		}
 		b.finish()
 		return op
@@ -67,10 +70,21 @@ func (d *decoder) operation(b *block, name string) *Operation {
 	if name == spec.OpList {
 		op.Filters = b.listMap("filters")
 		op.Paging = d.paging(b)
-	} else if name != spec.OpRead && name != spec.OpDelete {
+	} else {
+		op.Emulate = b.members("emulate")
+	}
+	if name != spec.OpList && name != spec.OpRead {
+		op.Schema.Note = b.str("note")
+	}
+	if name != spec.OpList && name != spec.OpRead && name != spec.OpDelete {
 		op.Sends = b.names("sends")
 		op.Schema.Whole = b.boolean("whole", false)
 		op.Refusal = b.str("refusal")
+		op.Answers = b.names("answers")
+		op.Passes = b.wordMap("passes")
+		if name != spec.OpCreate && name != spec.OpUpdate {
+			op.OnlyWhen = b.listMap("only_when")
+		}
 	}
 	b.finish()
 	return op

@@ -12,8 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/pkg/providers"
-	"github.com/vpsync/vpsync/pkg/providers/servosphere"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected diagnostics")
@@ -77,7 +77,7 @@ func TestWholeLanguage(t *testing.T) {
 	require.Equal(t, spec.GoneForget, box.Schema.WhenGone)
 	require.Equal(t, "changed_at", box.Schema.Changed)
 	require.Equal(t, providers.Path("box.id"), box.IDPath)
-	require.Equal(t, []string{"create", "list", "read", "update", "delete", "switch"}, box.Schema.OperationOrder)
+	require.Equal(t, []string{"create", "list", "read", "update", "delete", "switch", "enter", "leave"}, box.Schema.OperationOrder)
 	require.Equal(t, []string{"power"}, box.Schema.Operations["switch"].Sets)
 	require.Empty(t, box.Operations["switch"].Sends)
 	require.True(t, box.Schema.Operations["update"].Whole)
@@ -99,6 +99,25 @@ func TestWholeLanguage(t *testing.T) {
 	require.True(t, attributes["address"].DetailOnly && attributes["address"].Computed)
 	require.Equal(t, spec.RemoveDefault, attributes["size"].OnRemove)
 	require.NotNil(t, box.Wire["label"].Emulate)
+
+	require.Equal(t, map[string][]string{"on": {"running", "starting"}, "off": {"stopped"}}, box.Wire["power"].ReadsAs)
+	require.Equal(t, spec.OnOperation, attributes["mode"].OnChange)
+	require.Equal(t, "enter", attributes["mode"].OperationFor(cty.StringVal("rescue")))
+	require.Empty(t, attributes["mode"].OperationFor(cty.UnknownVal(cty.String)))
+	require.False(t, attributes["mode"].Reachable(cty.StringVal("burning")))
+	require.Equal(t, []string{"mode"}, box.Schema.Operations["leave"].Sets)
+	require.Equal(t, map[string]string{"power": "building"}, box.Operations["enter"].Passes)
+	require.Equal(t, "A box is charged at once.", box.Schema.Operations["create"].Note)
+	require.Equal(t, []string{"name", "address"}, box.Operations["create"].Answers)
+	require.Equal(t, "label", box.Wait.Says)
+	require.Equal(t, []providers.Path{"error.fields", ""}, def.Error.Fields)
+	require.Equal(t, "NO_SUCH_THING", def.Error.Codes["404"])
+	require.False(t, box.Schema.WaitsApart)
+
+	disk := def.Kinds["disk"]
+	require.True(t, disk.Schema.Waits && disk.Schema.WaitsApart)
+	require.Equal(t, "GET /boxes/{box_id}/disks/{id}/progress", disk.Wait.Operation.Schema.Request)
+	require.Equal(t, providers.Path("progress.percent"), disk.Wait.Wire["percent"].ReadFrom)
 
 	plans := def.Data["plans"]
 	asked := plans.Schema
@@ -140,7 +159,9 @@ func TestGuard(t *testing.T) {
 // FuzzDecode: whatever the bytes, decoding ends without a panic, a definition comes without errors, and every
 // diagnostic lies inside the file.
 func FuzzDecode(f *testing.F) {
-	f.Add(servosphere.Source)
+	for _, source := range vendors {
+		f.Add(source)
+	}
 	f.Add([]byte(tiny))
 	files, err := filepath.Glob("testdata/mistakes/*.txtar")
 	if err != nil || len(files) == 0 {

@@ -1,11 +1,15 @@
 package providers
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Definition is a decoded provider definition. It is read-only.
@@ -68,6 +72,12 @@ const (
 // ErrorPaths are where an error answer says what is wrong. Several paths are tried in order.
 type ErrorPaths struct {
 	Code, Message, Details []Path
+	// Fields hold the complaints about single fields of a request: {"name": ["Too long."]}.
+	Fields []Path
+	// Codes are the vendor's codes by status ("404"), and Emulate what else an error holds, an object or NilVal. Only the sandbox
+	// says them.
+	Codes   map[string]string
+	Emulate cty.Value
 }
 
 // PagingStyle is how a list goes on.
@@ -111,6 +121,8 @@ type Kind struct {
 	CreatedAt string // the attribute that tells, or empty
 	Wait      *Wait
 	Leave     *Leave
+	// Emulate is what every object holds besides its attributes, an object or NilVal. Only the sandbox says it.
+	Emulate cty.Value
 }
 
 // attribute is the attribute of a name, or nil.
@@ -125,12 +137,13 @@ func (k *Kind) attribute(name string) *spec.Attribute {
 
 // Wire is how an attribute travels.
 type Wire struct {
-	SentAs   string            // its name in requests
-	ReadFrom Path              // its place in answers
-	ReadsAs  map[string]string // configuration's word to API's word, in answers
-	SendsAs  map[string]string // the same, in requests
-	Whole    bool              // a number that must be an integer
-	Join     string            // what stands between the elements of a list in a query: ","
+	SentAs   string // its name in requests
+	ReadFrom Path   // its place in answers
+	// ReadsAs are the API's words for a word of the configuration, in answers. The first is what the sandbox says.
+	ReadsAs map[string][]string
+	SendsAs map[string]string // configuration's word to API's word, in requests
+	Whole   bool              // a number that must be an integer
+	Join    string            // what stands between the elements of a list in a query: ","
 	// Matches is where an entry of a list holds what the argument asks for; the sandbox alone needs it.
 	Matches Path
 	// Emulate is what the API sets the attribute to by itself, as an expression over the object's
@@ -153,18 +166,32 @@ type Operation struct {
 	Filters  map[string][]string
 	// Refusal is the vendor's code for an operation on an attribute that is OnlyFromUnset and set already.
 	Refusal string
+	// OnlyWhen are the values that the object must have, by attribute, or the API refuses; nil: any.
+	OnlyWhen map[string][]string
+	// Only the sandbox needs these: Answers names the attributes that the answer holds, unset ones as null (nil: what a list
+	// holds); Emulate is what else it holds, an object or NilVal; Passes is what attributes are until the work is done.
+	Answers []string
+	Emulate cty.Value
+	Passes  map[string]string
 	Place   spec.Range
 
 	sensitive []string // the API's names of sensitive attributes, which the log masks
 }
 
-// Wait is when a created object is usable. Each map is attribute to accepted values; all entries of a
-// map must hold.
+// Wait is when an object that was made, or set to work, is usable. Each map is attribute to accepted values; all
+// entries of a map must hold.
 type Wait struct {
 	Pending, Ready, Failed map[string][]string
 	Every                  time.Duration
 	Timeout                time.Duration
 	Progress               string // an attribute that counts from 0 to 100, or empty
+	// Says names the attribute that tells in words what the object is doing; empty: those of Ready tell.
+	Says string
+	// Operation asks about one object where neither list nor read tells, and Attributes are what it answers. nil: the
+	// kind's own attributes tell.
+	Operation  *Operation
+	Attributes []*spec.Attribute
+	Wire       map[string]Wire
 }
 
 // Leave is how a deleted object goes: it may be seen for a while after the delete was accepted. A kind without it is
@@ -202,6 +229,16 @@ type Task struct {
 	// LosesData: what the object holds is overwritten.
 	LosesData bool
 	Operation *Operation
+}
+
+// Refuses says why the API would refuse the operation on an object as it is now, or is empty.
+func (o *Operation) Refuses(now spec.Values) string {
+	for _, name := range slices.Sorted(maps.Keys(o.OnlyWhen)) {
+		if text, ok := valueText(now[name]); ok && !slices.Contains(o.OnlyWhen[name], text) {
+			return fmt.Sprintf("its %s is %s, and must be %s", name, text, strings.Join(o.OnlyWhen[name], " or "))
+		}
+	}
+	return ""
 }
 
 // taskCalled is the task whose own request has this name in calls, or nil.

@@ -173,6 +173,9 @@ func encode(next handler) handler {
 		case EncodeForm:
 			r.header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.body, err = formBody(r.fields)
+			for _, secret := range slices.Clone(r.secrets) {
+				r.hide(url.QueryEscape(secret)) // an answer may repeat the form
+			}
 		default:
 			r.header.Set("Content-Type", "application/json")
 			r.body, err = jsonBody(r.fields)

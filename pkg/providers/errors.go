@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,6 +69,9 @@ func (e *Error) Error() string {
 		parts = append(parts, e.Err.Error())
 	}
 	text := strings.Join(parts, ": ")
+	if e.Status == http.StatusPaymentRequired {
+		text += " (the account has too little credit for this; nothing was done: add credit at the provider, then apply again)"
+	}
 	if e.Definition != "" {
 		text += fmt.Sprintf(" (the vendor does not print this request: if your account differs, correct %s)", e.Definition)
 	}
@@ -157,6 +161,9 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	e.Code = shorten(textAt(document, def.Error.Code), maxCode)
 	e.Message = shorten(textAt(document, def.Error.Message), maxMessage)
 	e.Details = shorten(jsonAt(document, def.Error.Details), maxMessage)
+	if e.Message == "" {
+		e.Message = shorten(fieldsAt(document, def.Error.Fields), maxMessage)
+	}
 	if e.Message == "" && e.Code == "" {
 		e.Err = fmt.Errorf("the answer holds no message where the definition looks for one: %s", quotedStart(r, a.body))
 	}
@@ -236,6 +243,34 @@ func jsonAt(document any, paths []Path) string {
 	for _, p := range paths {
 		if v, ok := lookup(document, p); ok && v != nil {
 			return compactJSON(v)
+		}
+	}
+	return ""
+}
+
+// fieldsAt are the complaints about single fields at the first path that leads to any: "name: Too long. Not unique.; plan_id: Unknown."
+func fieldsAt(document any, paths []Path) string {
+	for _, p := range paths {
+		v, _ := lookup(document, p)
+		m, _ := v.(map[string]any)
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			list, ok := m[name].([]any)
+			if !ok {
+				list = []any{m[name]}
+			}
+			var said []string
+			for _, e := range list {
+				if s, ok := e.(string); ok && s != "" {
+					said = append(said, s)
+				}
+			}
+			if len(said) > 0 {
+				all = append(all, name+": "+strings.Join(said, " "))
+			}
+		}
+		if len(all) > 0 {
+			return strings.Join(all, "; ")
 		}
 	}
 	return ""

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/providers/evotic"
+	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -52,4 +54,16 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	require.NotContains(t, text, "canary")
 	require.NotContains(t, text, "t0ken")
 	require.NotContains(t, text, "Authorization")
+}
+
+// TestFormHoldsNoSecret: a complaint that repeats a form repeats the password as the form had it.
+func TestFormHoldsNoSecret(t *testing.T) {
+	s := &script{answers: answers(says(400, `{"type":"invalid_request","message":"cannot read name=a&password=can%2Fary%26"}`))}
+	c := client(t, string(evotic.Source), s)
+	_, err := c.Do(t.Context(), providers.Call{Kind: "server", Operation: "create", Desired: spec.Values{
+		"name": cty.StringVal("a"), "password": cty.StringVal("can/ary&"),
+	}}, nil)
+	require.Equal(t, "name=a&password=can%2Fary%26", s.body)
+	require.ErrorContains(t, err, "password=(sensitive)")
+	require.NotContains(t, err.Error(), "ary")
 }

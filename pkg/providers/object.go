@@ -91,12 +91,33 @@ func (o *decoded) withParent(kind *Kind, parent string) {
 // them.
 func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 	o := decoded{emptyObject(kind.Schema.Name, id)}
+	values, problems := decodeValues(kind.Schema.Attributes, kind.Wire, body, id)
+	o.Values = values
+	if kind.CreatedAt != "" {
+		if v := o.Values[kind.CreatedAt]; v != cty.NilVal && !v.IsNull() && v.Type() == cty.String {
+			if t, err := time.Parse(time.RFC3339, v.AsString()); err == nil {
+				o.CreatedAt = t
+			}
+		}
+	}
+	if kind.Wait == nil || kind.Wait.Operation == nil {
+		o.Ready, o.Failed, o.Status = kind.Wait.state(o.Values)
+	}
+	if o.Leaving = kind.Leave.leaving(o.Values); o.Leaving {
+		o.Ready, o.Status = false, statusOf(o.Values, kind.Leave.Leaving)
+	}
+	return o, errors.Join(problems...)
+}
+
+// decodeValues reads attributes from an answer.
+func decodeValues(attributes []*spec.Attribute, wires map[string]Wire, body any, id string) (spec.Values, []error) {
+	values := spec.Values{}
 	var problems []error
-	for _, a := range kind.Schema.Attributes {
+	for _, a := range attributes {
 		if a.Unreadable {
 			continue
 		}
-		wire := kind.Wire[a.Name]
+		wire := wires[a.Name]
 		raw, ok := lookup(body, wire.ReadFrom)
 		if !ok {
 			continue
@@ -106,20 +127,9 @@ func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 			problems = append(problems, fmt.Errorf("%s of %s: %w", wire.ReadFrom, id, err))
 			continue
 		}
-		o.Values[a.Name] = v
+		values[a.Name] = v
 	}
-	if kind.CreatedAt != "" {
-		if v := o.Values[kind.CreatedAt]; v != cty.NilVal && !v.IsNull() && v.Type() == cty.String {
-			if t, err := time.Parse(time.RFC3339, v.AsString()); err == nil {
-				o.CreatedAt = t
-			}
-		}
-	}
-	o.Ready, o.Failed, o.Status = kind.Wait.state(o.Values)
-	if o.Leaving = kind.Leave.leaving(o.Values); o.Leaving {
-		o.Ready, o.Status = false, statusOf(o.Values, kind.Leave.Leaving)
-	}
-	return o, errors.Join(problems...)
+	return values, problems
 }
 
 // readAs translates the API's word into the configuration's. A word that the definition does not know stays as it is.
@@ -131,8 +141,8 @@ func readAs(wire Wire, raw any) any {
 	if !ok {
 		return raw
 	}
-	for ours, word := range wire.ReadsAs {
-		if word == theirs {
+	for ours, words := range wire.ReadsAs {
+		if slices.Contains(words, theirs) {
 			return ours
 		}
 	}
@@ -258,7 +268,11 @@ func (w *Wait) state(values spec.Values) (ready, failed bool, status string) {
 	failed = len(w.Failed) > 0 && matches(values, w.Failed)
 	ready = !failed && matches(values, w.Ready)
 	var words []string
-	if s := statusOf(values, w.Ready); s != "" {
+	watched := w.Ready
+	if w.Says != "" {
+		watched = map[string][]string{w.Says: nil}
+	}
+	if s := statusOf(values, watched); s != "" {
 		words = append(words, s)
 	}
 	if text, ok := valueText(values[w.Progress]); ok && w.Progress != "" {

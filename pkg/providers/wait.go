@@ -48,8 +48,12 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		if err := c.clock.Sleep(ctx, due.Sub(c.clock.Now())); err != nil {
 			return last, err
 		}
-		o, found, at, err := c.look(ctx, k, id, poll, looked, every)
+		o, found, at, err := c.lookReady(ctx, k, id, poll, looked, every)
 		now := c.clock.Now()
+		var absent error // why it is not found, where the wait asks apart: it may be the path that is wrong
+		if e := (*Error)(nil); k.Wait.Operation != nil && errors.As(err, &e) && e.gone() {
+			absent, err = err, nil
+		}
 		if err != nil && (ctx.Err() != nil || !passing(err)) {
 			return last, err
 		}
@@ -68,11 +72,16 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 			if o.Failed {
 				return o, &NotReadyError{Kind: kind, ID: id, Status: o.Status, Failed: true, Waited: now.Sub(start)}
 			}
+			if o.Ready && k.Wait.Operation != nil {
+				return c.complete(ctx, k, o), nil
+			}
 			if o.Ready {
 				return o, nil
 			}
 		case missing.IsZero():
 			missing = now // a page may have shifted: look once more
+		case now.Sub(missing) >= c.Lag() && absent != nil:
+			return last, absent
 		case now.Sub(missing) >= c.Lag():
 			return last, &NotReadyError{Kind: kind, ID: id, Missing: true, Waited: now.Sub(start)}
 		}
@@ -89,6 +98,16 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 func passing(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Outcome == Unknown || e.Outcome == NotSent && !e.final || e.Status == 429)
+}
+
+// lookReady looks at what a wait waits for: the object, or what a request of the wait's own says of it.
+func (c *Client) lookReady(ctx context.Context, k *Kind, id string, poll *sharedPoll, after time.Time, every time.Duration) (o spec.Object, found bool, at time.Time, err error) {
+	if k.Wait.Operation == nil {
+		return c.look(ctx, k, id, poll, after, every)
+	}
+	at = c.clock.Now()
+	o, found, err = c.ask(ctx, k, id)
+	return o, found, at, err
 }
 
 // look finds the object by a single read, or in a list that all waiters of its kind share. at is when the look began; of
@@ -123,6 +142,39 @@ func (c *Client) look(ctx context.Context, k *Kind, id string, poll *sharedPoll,
 	}
 	o, found = poll.objects[id]
 	return o, found, at, nil
+}
+
+// ask sends the wait's own request about one object. What it answers are no attributes of the object.
+func (c *Client) ask(ctx context.Context, k *Kind, id string) (o spec.Object, found bool, err error) {
+	kind, op := k.Schema.Name, k.Wait.Operation
+	path, err := fillPath(k, op, Call{Kind: kind, Operation: waitOperation, ID: id})
+	if err != nil {
+		return o, false, c.impossible(kind, waitOperation, err)
+	}
+	a, err := c.send(ctx, &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)})
+	if err != nil {
+		return o, false, err
+	}
+	values, problems := decodeValues(k.Wait.Attributes, k.Wait.Wire, a.document, id)
+	if err := errors.Join(problems...); err != nil {
+		return o, false, c.unreadable(k, op, path, err)
+	}
+	o = emptyObject(kind, id)
+	o.Ready, o.Failed, o.Status = k.Wait.state(values)
+	return o, true, nil
+}
+
+// complete reads an object of which a wait's own request said that it is ready. What the read does not get, the next refresh will.
+func (c *Client) complete(ctx context.Context, k *Kind, ready spec.Object) spec.Object {
+	if k.Operations[spec.OpRead] == nil {
+		return ready
+	}
+	o, found, err := c.Read(ctx, k.Schema.Name, ready.ID)
+	if err != nil || !found {
+		return ready
+	}
+	o.Ready, o.Failed, o.Status = ready.Ready, ready.Failed, ready.Status
+	return o
 }
 
 func (p *sharedPoll) join(n int) {

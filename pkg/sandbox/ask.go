@@ -33,7 +33,7 @@ func (c *call) ask() (reply, *problem) {
 		v := a.answer(asked)
 		if a.Name != q.Lists {
 			if v != cty.NilVal {
-				body.set(a.readFrom, toJSON(words(v, a.wire.ReadsAs)))
+				body.set(a.readFrom, toJSON(words(v, a.said)))
 			}
 			continue
 		}

@@ -93,13 +93,46 @@ func (c *call) change(old *object, sent map[string]any) (reply, *problem) {
 			o.set(a.Name, initial(a))
 		}
 	}
+	if p := c.bring(old, o); p != nil {
+		return reply{}, p
+	}
 	c.follow(k, o, c.now, nil)
 	o.forgetSecrets(k)
-	if sameValues(old, o) {
+	if len(c.route.op.Passes) == 0 && len(c.route.brings) == 0 && sameValues(old, o) {
 		return c.answerObject(old, false), nil
 	}
 	c.record.Put = append(c.record.Put, o)
 	return c.answerObject(o, false), nil
+}
+
+// bring gives attributes the values that the operation stands for. What an object is already, or cannot be from where it is, is
+// refused.
+func (c *call) bring(old, o *object) *problem {
+	k := c.route.kind
+	for _, e := range c.route.brings {
+		is := c.value(k, old, e.attr, c.now)
+		if is == cty.NilVal {
+			is = cty.NullVal(e.attr.Type)
+		}
+		if same(is, e.value) || !e.attr.Reachable(is) {
+			return &problem{status: http.StatusBadRequest, code: "VALIDATION_ERROR",
+				message: fmt.Sprintf("The %s %s is %s already", strings.ReplaceAll(old.kind, "_", " "), old.id, idOf(is))}
+		}
+		o.set(e.attr.Name, e.value)
+	}
+	for name, words := range c.route.op.OnlyWhen {
+		if is := idOf(c.value(k, old, k.byName[name], c.now)); !slices.Contains(words, is) {
+			return &problem{status: http.StatusBadRequest, code: "VALIDATION_ERROR",
+				message: fmt.Sprintf("The %s %s is %s", strings.ReplaceAll(old.kind, "_", " "), old.id, is)}
+		}
+	}
+	if len(c.route.op.Passes) > 0 {
+		o.work, o.began = c.route.verb, c.now
+		for name := range c.route.op.Passes {
+			delete(o.values, name) // whatever somebody had said by hand
+		}
+	}
+	return nil
 }
 
 // refusal is the answer to a request that moves what can only be set once.

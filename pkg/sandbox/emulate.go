@@ -43,28 +43,37 @@ var cidrHost = function.New(&function.Spec{
 // no value for this object (the second address of a range of one) leaves its attribute unset.
 func (s *Sandbox) emulate(k *kind, o *object, at time.Time, wanted func(*attribute) bool) {
 	for _, a := range k.attrs {
-		if a.wire.Emulate == nil || !wanted(a) {
-			continue
+		if a.wire.Emulate == nil || k.waitsFor(a.Name) || !wanted(a) {
+			continue // what is waited for follows from the time, too
 		}
-		v, diags := a.wire.Emulate.Value(s.scope(k, o, at))
-		if diags.HasErrors() {
-			v = cty.NilVal
-		} else if v, _ = v.UnmarkDeep(); !v.IsWhollyKnown() {
-			v = cty.NilVal
-		} else if converted, err := convert.Convert(v, a.Type); err != nil {
-			v = cty.NilVal
-		} else {
-			v = converted
-		}
-		o.set(a.Name, v)
+		o.set(a.Name, s.emulated(k, o, a, at))
 	}
 }
 
-// scope is what an expression sees: every attribute of the object, null where it is unset.
+// emulated is what an attribute's expression comes to; NilVal where that is nothing.
+func (s *Sandbox) emulated(k *kind, o *object, a *attribute, at time.Time) cty.Value {
+	v, diags := a.wire.Emulate.Value(s.scope(k, o, at))
+	if diags.HasErrors() {
+		return cty.NilVal
+	}
+	if v, _ = v.UnmarkDeep(); !v.IsWhollyKnown() {
+		return cty.NilVal
+	}
+	converted, err := convert.Convert(v, a.Type)
+	if err != nil {
+		return cty.NilVal
+	}
+	return converted
+}
+
+// scope is what an expression sees: every attribute of the object, null where it is unset, or waited for and itself an expression.
 func (s *Sandbox) scope(k *kind, o *object, at time.Time) *hcl.EvalContext {
 	names := map[string]cty.Value{"id": cty.StringVal(o.id)}
 	for _, a := range k.attrs {
-		v := s.value(k, o, a, at)
+		v := cty.NilVal
+		if a.wire.Emulate == nil || !k.waitsFor(a.Name) {
+			v = s.value(k, o, a, at)
+		}
 		if v == cty.NilVal {
 			v = cty.NullVal(a.Type)
 		}

@@ -49,6 +49,7 @@ type kind struct {
 	pending       map[string]cty.Value // what a waiting object answers before it is ready
 	ready         map[string]cty.Value // and after
 	leaving       map[string]cty.Value // and between its delete and its end
+	waits         []*attribute         // what a wait's own request answers
 }
 
 type attribute struct {
@@ -57,7 +58,11 @@ type attribute struct {
 	readFrom []string
 	wire     providers.Wire
 	received map[string]string // API's word in requests to the configuration's
-	patterns []*regexp.Regexp  // beside Checks; nil where a check has none
+	said     map[string]string // configuration's word to the one that the API says
+	meant    map[string]string // every word that the API may say to the configuration's
+	// shows is the attribute of which this one is another view: both are read from the same place.
+	shows    *attribute
+	patterns []*regexp.Regexp // beside Checks; nil where a check has none
 }
 
 func compile(def *providers.Definition) (*model, error) {
@@ -112,17 +117,10 @@ func compileKind(name string, def *providers.Kind) (*kind, error) {
 		k.idPath = []string{"id"}
 	}
 	for _, sa := range def.Schema.Attributes {
-		a := &attribute{Attribute: sa, wire: def.Wire[sa.Name], sentAs: sa.Name, readFrom: []string{sa.Name}}
-		if a.wire.SentAs != "" {
-			a.sentAs = a.wire.SentAs
-		}
-		if a.wire.ReadFrom != "" {
-			a.readFrom = split(a.wire.ReadFrom)
-		}
-		if len(a.wire.SendsAs) > 0 {
-			a.received = map[string]string{}
-			for word, sent := range a.wire.SendsAs {
-				a.received[sent] = word
+		a := newAttribute(sa, def.Wire[sa.Name])
+		for _, other := range k.attrs {
+			if !sa.Unreadable && !other.Unreadable && slices.Equal(other.readFrom, a.readFrom) {
+				a.shows = other
 			}
 		}
 		a.patterns = make([]*regexp.Regexp, len(sa.Checks))
@@ -140,28 +138,64 @@ func compileKind(name string, def *providers.Kind) (*kind, error) {
 		k.byName[sa.Name] = a
 	}
 	if w := def.Wait; w != nil {
+		for _, sa := range w.Attributes {
+			k.waits = append(k.waits, newAttribute(sa, w.Wire[sa.Name]))
+		}
 		var err error
-		if k.pending, err = k.phase(w.Pending); err != nil {
+		watched := k.byName
+		if w.Operation != nil {
+			watched = map[string]*attribute{}
+			for _, a := range k.waits {
+				watched[a.Name] = a
+			}
+		}
+		if k.pending, err = k.phase(watched, w.Pending); err != nil {
 			return nil, err
 		}
-		if k.ready, err = k.phase(w.Ready); err != nil {
+		if k.ready, err = k.phase(watched, w.Ready); err != nil {
 			return nil, err
 		}
 	}
 	if l := def.Leave; l != nil {
 		var err error
-		if k.leaving, err = k.phase(l.Leaving); err != nil {
+		if k.leaving, err = k.phase(k.byName, l.Leaving); err != nil {
 			return nil, err
 		}
 	}
 	return k, nil
 }
 
-// phase takes the first of each attribute's accepted values.
-func (k *kind) phase(accepted map[string][]string) (map[string]cty.Value, error) {
+func newAttribute(sa *spec.Attribute, wire providers.Wire) *attribute {
+	a := &attribute{Attribute: sa, wire: wire, sentAs: sa.Name, readFrom: []string{sa.Name}}
+	if wire.SentAs != "" {
+		a.sentAs = wire.SentAs
+	}
+	if wire.ReadFrom != "" {
+		a.readFrom = split(wire.ReadFrom)
+	}
+	if len(wire.SendsAs) > 0 {
+		a.received = map[string]string{}
+		for word, sent := range wire.SendsAs {
+			a.received[sent] = word
+		}
+	}
+	if len(wire.ReadsAs) > 0 {
+		a.said, a.meant = map[string]string{}, map[string]string{}
+		for word, all := range wire.ReadsAs {
+			a.said[word] = all[0]
+			for _, read := range all {
+				a.meant[read] = word
+			}
+		}
+	}
+	return a
+}
+
+// phase takes the first of the accepted values of each attribute that is watched.
+func (k *kind) phase(watched map[string]*attribute, accepted map[string][]string) (map[string]cty.Value, error) {
 	phase := map[string]cty.Value{}
 	for name, words := range accepted {
-		a := k.byName[name]
+		a := watched[name]
 		if a == nil || len(words) == 0 {
 			return nil, fmt.Errorf("sandbox: wait of %s names %q, which is no attribute with values", k.name, name)
 		}
@@ -177,7 +211,7 @@ func (k *kind) phase(accepted map[string][]string) (map[string]cty.Value, error)
 // waitsFor reports whether the attribute's value follows from the age of the object.
 func (k *kind) waitsFor(name string) bool {
 	w := k.def.Wait
-	if w == nil {
+	if w == nil || w.Operation != nil {
 		return false
 	}
 	return w.Pending[name] != nil || w.Ready[name] != nil || (w.Progress != "" && w.Progress == name)
@@ -186,7 +220,7 @@ func (k *kind) waitsFor(name string) bool {
 // knows refuses a state of the object that the definition does not name: a client would wait for its end in vain.
 func (k *kind) knows(name string, v cty.Value) error {
 	w := k.def.Wait
-	if w == nil || v.IsNull() || v.Type() != cty.String {
+	if w == nil || w.Operation != nil || v.IsNull() || v.Type() != cty.String {
 		return nil
 	}
 	words := slices.Concat(w.Pending[name], w.Ready[name], w.Failed[name])

@@ -30,7 +30,7 @@ func (c *call) list() (reply, *problem) {
 	objects = slices.DeleteFunc(objects, func(o *object) bool {
 		for name, want := range c.wanted() {
 			a := k.byName[name]
-			if a == nil || idOf(words(c.value(k, o, a, at), a.wire.ReadsAs)) != want {
+			if a == nil || idOf(words(c.value(k, o, a, at), a.said)) != want {
 				return true
 			}
 		}
@@ -42,7 +42,7 @@ func (c *call) list() (reply, *problem) {
 	}
 	items := make([]*document, len(page.objects))
 	for i, o := range page.objects {
-		items[i] = c.document(k, o, at, false)
+		items[i] = c.document(k, o, at, false, nil)
 	}
 	if paging := c.route.paging; paging.Items != "" {
 		body := &document{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type problem struct {
 	code    string
 	message string
 	details *document
+	wrong   []wrongField // what the message is made of, for an API that answers field by field
 }
 
 // codes are the vendor-like words for what only a status says. A definition names places for codes, not
@@ -61,7 +63,7 @@ func invalidFields(wrong []wrongField) *problem {
 		texts[i] = w.name + " " + w.message
 	}
 	return &problem{status: http.StatusBadRequest, code: "VALIDATION_ERROR", message: strings.Join(texts, "; "),
-		details: details("field", wrong[0].name)}
+		details: details("field", wrong[0].name), wrong: wrong}
 }
 
 func notFound(kind, id string) *problem {
@@ -80,8 +82,21 @@ func (p *problem) reply(def *providers.Definition, now time.Time, arrived int, h
 			body.set(split(places[0]), v)
 		}
 	}
-	put(paths.Code, p.code)
-	put(paths.Message, p.message)
+	code := p.code
+	if vendors := paths.Codes[strconv.Itoa(p.status)]; vendors != "" {
+		code = vendors
+	}
+	put(paths.Code, code)
+	if len(p.wrong) == 0 || len(paths.Fields) == 0 {
+		put(paths.Message, p.message)
+	} else {
+		fields := &document{}
+		for _, w := range p.wrong {
+			fields.set([]string{w.name}, []string{strings.ToUpper(w.message[:1]) + w.message[1:] + "."})
+		}
+		put(paths.Fields, fields)
+	}
+	body.add(paths.Emulate)
 	if p.details != nil {
 		put(paths.Details, p.details)
 	}

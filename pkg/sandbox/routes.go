@@ -8,6 +8,7 @@ import (
 
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // route is one operation of the definition, where requests find it.
@@ -22,6 +23,7 @@ type route struct {
 	op       *providers.Operation
 	sends    []*attribute // what its body may carry
 	inPath   []*attribute // what its path sets, rather than says which object is meant
+	brings   []effect     // what it sets by being called at all
 	encoding providers.Encoding
 	class    string // of rate limits
 	success  int
@@ -32,6 +34,20 @@ type route struct {
 	absent string
 }
 
+// effect is a value that an attribute gets.
+type effect struct {
+	attr  *attribute
+	value cty.Value
+}
+
+// verbWait is a wait's own request.
+const verbWait = "wait"
+
+// reads: the request changes nothing.
+func (r *route) reads() bool {
+	return r.verb == spec.OpList || r.verb == spec.OpRead || r.verb == verbWait
+}
+
 // compileRoutes lists the operations, those with fewer open segments first, so that /servers/stats is not taken for
 // a server called stats.
 func compileRoutes(m *model) []*route {
@@ -40,6 +56,9 @@ func compileRoutes(m *model) []*route {
 		k := m.kinds[name]
 		for _, verb := range verbs(k) {
 			routes = append(routes, compileRoute(m, k, verb, k.def.Operations[verb]))
+		}
+		if w := k.def.Wait; w != nil && w.Operation != nil {
+			routes = append(routes, compileRoute(m, k, verbWait, w.Operation))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.def.Data)) {
@@ -119,8 +138,13 @@ func compileRoute(m *model, k *kind, verb string, op *providers.Operation) *rout
 	}
 	if op.Schema != nil {
 		for _, name := range op.Schema.Sets {
-			if a := k.byName[name]; a != nil && !slices.Contains(op.Sends, name) {
+			a := k.byName[name]
+			switch {
+			case a == nil || slices.Contains(op.Sends, name):
+			case slices.Contains(r.segments, "{"+name+"}"):
 				r.inPath = append(r.inPath, a)
+			default:
+				r.bring(a)
 			}
 		}
 	}
@@ -138,6 +162,15 @@ func compileRoute(m *model, k *kind, verb string, op *providers.Operation) *rout
 		r.absent = "The sandbox cannot tell which " + k.name + " a path without {id} means"
 	}
 	return r
+}
+
+// bring notes the value for which on_change of an attribute names the operation.
+func (r *route) bring(a *attribute) {
+	for value, verb := range a.Operations {
+		if v, err := convertTo(a.Attribute, cty.StringVal(value)); err == nil && verb == r.verb {
+			r.brings = append(r.brings, effect{a, v})
+		}
+	}
 }
 
 func isOpen(segment string) bool {

@@ -87,7 +87,7 @@ func (s *Sandbox) take(q request, out *reply, worked *bool) error {
 			if fault != nil && fault.Do != FaultLag {
 				out.fault = fault.Do
 			}
-			*worked = entry.Done && c.route != nil && c.route.verb != spec.OpList && c.route.verb != spec.OpRead && c.route.verb != verbAsk
+			*worked = entry.Done && c.route != nil && !c.route.reads()
 		}
 		entry.Status = out.status
 		if out.fault == FaultCloseAfter {
@@ -195,6 +195,8 @@ func (c *call) dispatch(routes []*route) (reply, *problem) {
 	switch c.route.verb {
 	case spec.OpRead:
 		return c.answerObject(o, true), nil
+	case verbWait:
+		return c.answerWait(o), nil
 	case spec.OpDelete:
 		c.remove(o)
 		return c.answerDelete(o), nil

@@ -30,6 +30,8 @@ type object struct {
 	created time.Time
 	updated time.Time
 	leaving time.Time            // when its delete was accepted; zero while it stays
+	work    string               // the operation that was last set to work on it, where that takes time
+	began   time.Time            // when
 	values  map[string]cty.Value // in the configuration's words; what is unset is absent
 	// raw is what a line of the store holds, until store.adopt turns it into values.
 	raw map[string]any
@@ -44,6 +46,8 @@ type objectJSON struct {
 	Created time.Time      `json:"created"`
 	Updated time.Time      `json:"updated"`
 	Leaving time.Time      `json:"leaving,omitzero"`
+	Work    string         `json:"work,omitempty"`
+	Began   time.Time      `json:"began,omitzero"`
 	Values  map[string]any `json:"values"`
 }
 
@@ -52,7 +56,7 @@ func (o *object) MarshalJSON() ([]byte, error) {
 	for name, v := range o.values {
 		values[name] = toJSON(v)
 	}
-	return encode(objectJSON{o.kind, o.id, o.seq, o.n, o.created, o.updated, o.leaving, values})
+	return encode(objectJSON{o.kind, o.id, o.seq, o.n, o.created, o.updated, o.leaving, o.work, o.began, values})
 }
 
 // UnmarshalJSON keeps the numbers of values as they are written.
@@ -61,7 +65,7 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	if err := decodeJSON(b, &j); err != nil {
 		return err
 	}
-	*o = object{kind: j.Kind, id: j.ID, seq: j.Seq, n: j.N, created: j.Created, updated: j.Updated, leaving: j.Leaving, raw: j.Values}
+	*o = object{kind: j.Kind, id: j.ID, seq: j.Seq, n: j.N, created: j.Created, updated: j.Updated, leaving: j.Leaving, work: j.Work, began: j.Began, raw: j.Values}
 	return nil
 }
 

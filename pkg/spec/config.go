@@ -42,6 +42,8 @@ type Response struct {
 	Removals []Removal
 	Imports  []Import // sorted by address
 	Settings Settings
+	// Asked are the attribute names that expressions ask of anything, sorted.
+	Asked []string `json:",omitempty"`
 	// Diagnostics of all of it; with an error among them Resources must not be planned.
 	Diagnostics Diagnostics
 }

@@ -67,6 +67,8 @@ type Kind struct {
 	// Asked: it is a data source. Nothing of it is managed: Required and Optional attributes are what is asked with, Computed
 	// ones the answer, and OpRead is its only operation.
 	Asked bool
+	// WaitsApart: neither lists nor reads tell whether an object is ready, but a request of its own does.
+	WaitsApart bool
 	// Changed names the attribute whose unchanged value proves that a detail read would
 	// answer what the last one did; empty where the API offers none.
 	Changed string
@@ -106,6 +108,8 @@ type Operation struct {
 	Documented bool
 	// Request is the method and path template, for messages: "PUT /networks/{id}".
 	Request string
+	// Note is what a plan says of a change that takes this operation ("The account is charged."), or empty.
+	Note string
 	// Place is where the definition says so: "servosphere.provider.hcl:120".
 	Place string
 }
@@ -135,9 +139,11 @@ type Attribute struct {
 	Equal  Equality
 
 	// OnChange is what a change of a wanted value takes: OnUpdate, OnReplace,
-	// OnNextCreate, OnError, or OnOperation with Operation naming one of the kind's own.
-	OnChange  OnChange
-	Operation string
+	// OnNextCreate, OnError, or OnOperation with Operation naming one of the kind's own, or
+	// Operations one for each wanted value, as text: {"running": "start", "stopped": "stop"}.
+	OnChange   OnChange
+	Operation  string
+	Operations map[string]string
 	// OnlyFromUnset: Operation works only while the live value is unset (a volume can be
 	// attached, but not moved).
 	OnlyFromUnset bool
@@ -217,7 +223,7 @@ type Object struct {
 	// CreatedAt is the zero time where the API does not tell.
 	CreatedAt time.Time
 	// Ready and Failed: whether the definition's wait calls the object usable, or lost. For a kind
-	// that is never waited for, Ready is true.
+	// that is never waited for, Ready is true; where it waits apart, only a wait can make it so.
 	Ready  bool
 	Failed bool
 	// Leaving: the object was deleted, and will be gone in a while.

@@ -108,7 +108,7 @@ func (x *Session) all() *Response {
 	if s.unparsed { // what else there is to say would follow from that
 		return &Response{Settings: s.Settings}
 	}
-	out := &Response{Settings: s.Settings, Diagnostics: slices.Clone(x.problems)}
+	out := &Response{Settings: s.Settings, Asked: s.asked(), Diagnostics: slices.Clone(x.problems)}
 	if x.graph.depth > maxChain {
 		return out
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/robfig/cron/v3"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // Attribute finds an attribute by name, or nil.
@@ -26,6 +27,43 @@ func (k *Kind) Attribute(name string) *Attribute {
 
 // Can: the API offers the operation for this kind.
 func (k *Kind) Can(operation string) bool { return k.Operations[operation] != nil }
+
+// OperationFor names the operation that gives an existing object this value, or is empty: nothing does, or the value is
+// not known while what it takes depends on it.
+func (a *Attribute) OperationFor(v cty.Value) string {
+	switch {
+	case a.OnChange == OnUpdate:
+		return OpUpdate
+	case a.OnChange != OnOperation:
+		return ""
+	case a.Operations == nil:
+		return a.Operation
+	}
+	return a.Operations[wordOf(v)]
+}
+
+// Reachable: an operation leads on from this value. Where each value has an operation of its own, one that none of them
+// sets (suspended) is the provider's doing, and theirs to end.
+func (a *Attribute) Reachable(is cty.Value) bool {
+	if a.Operations == nil || is == cty.NilVal || is.IsNull() {
+		return true
+	}
+	_, ok := a.Operations[wordOf(is)]
+	return ok
+}
+
+// wordOf is a single value as text; empty for null, unknown and what has no text.
+func wordOf(v cty.Value) string {
+	if v == cty.NilVal {
+		return ""
+	}
+	v, _ = v.Unmark()
+	s, err := convert.Convert(v, cty.String)
+	if err != nil || s.IsNull() || !s.IsKnown() {
+		return ""
+	}
+	return s.AsString()
+}
 
 // Same compares two values by the attribute's equality rule. Null is the same as null alone; what is not wholly known is
 // the same as nothing.

@@ -543,7 +543,7 @@ kind "backup" {
   description = "A backup of a server, made once. It ends by itself when its retention is over."
   holds_data  = true
   when_gone   = "forget"
-  identity    = ["name", "server_id"]
+  identity    = ["name", "server_id", "type"]
   id          = "bkp_1234567890"
 
   attribute "name" {
@@ -569,11 +569,11 @@ kind "backup" {
   }
 
   attribute "type" {
-    description = "manual or automatic."
-    type        = string
-    computed    = true
-    emulate     = "manual"
-    examples    = ["manual"]
+    description    = "manual or automatic."
+    type           = string
+    computed       = true
+    server_default = "manual" # so an automatic one is never taken for one that was asked for
+    examples       = ["manual"]
   }
 
   attribute "status" {

@@ -14,6 +14,9 @@ provider "acme" {
     code    = ["error.code", "type"]
     message = ["error.message", "message", ""]
     details = "error.details"
+    fields  = ["error.fields", ""]
+    codes   = { "404" = "NO_SUCH_THING" }
+    emulate = { help = "https://acme.example/errors" }
   }
 
   answer = ["data", ""]
@@ -117,9 +120,17 @@ kind "box" {
     optional  = true
     one_of    = ["on", "off"]
     read      = "status"
-    reads_as  = { on = "running", off = "stopped" }
+    reads_as  = { on = ["running", "starting"], off = "stopped" }
     sends_as  = { on = "start", off = "stop" }
     on_change = "switch"
+  }
+
+  attribute "mode" {
+    type           = string
+    optional       = true
+    one_of         = ["normal", "rescue"]
+    server_default = "normal"
+    on_change      = { normal = "leave", rescue = "enter" }
   }
 
   attribute "disk_id" {
@@ -164,7 +175,10 @@ kind "box" {
     every    = "5s"
     timeout  = "10m"
     progress = "progress"
+    says     = "label"
   }
+
+  emulate = { color = "grey" }
 
   create {
     request    = "POST /boxes"
@@ -174,6 +188,9 @@ kind "box" {
     query      = { notify = "false" }
     success    = 202
     answer     = ["box_created", "data"]
+    answers    = ["name", "address"]
+    emulate    = { message = "It comes." }
+    note       = "A box is charged at once."
   }
 
   list {
@@ -219,6 +236,17 @@ kind "box" {
     documented = true
     refusal    = "ALREADY"
   }
+
+  operation "enter" {
+    request    = "POST /boxes/{id}/rescue"
+    documented = true
+    passes     = { power = "building" }
+  }
+
+  operation "leave" {
+    request    = "DELETE /boxes/{id}/rescue"
+    documented = true
+  }
 }
 
 kind "disk" {
@@ -239,6 +267,23 @@ kind "disk" {
     required  = true
     whole     = true
     on_change = "replace"
+  }
+
+  wait {
+    request    = "GET /boxes/{box_id}/disks/{id}/progress"
+    documented = false
+
+    attribute "percent" {
+      type = number
+      read = "progress.percent"
+    }
+
+    attribute "busy" {
+      type = bool
+    }
+
+    ready    = { busy = [false] }
+    progress = "percent"
   }
 
   create {
