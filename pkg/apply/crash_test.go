@@ -36,10 +36,13 @@ func TestCrashEverywhere(t *testing.T) {
 			require.NoError(t, err)
 		}},
 	}
+	saved := "\"vps-%s\"\n  lifecycle {\n    backup_before = [\"replace\"]\n  }"
 	first := "\"vps-%s\"\n  lifecycle {\n    create_before_destroy = true\n  }"
 	scenarios = append(scenarios, []scenario{
 		{name: "create first", before: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(first, "medium")),
 			hcl: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(first, "large"))},
+		{name: "backup", before: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(saved, "medium")),
+			hcl: replaceOnce(quickstart, `"vps-medium"`, fmt.Sprintf(saved, "large"))},
 		{name: "move", before: quickstart, hcl: strings.NewReplacer("server.db", "server.database", `server "db"`, `server "database"`, `"5432"`, `"5433"`).Replace(quickstart) +
 			"\nmoved {\n  from = server.db\n  to   = server.database\n}\n"},
 	}...)
@@ -130,7 +133,14 @@ func (w *world) requireSentOnce(point string) {
 	w.t.Helper()
 	st, err := w.store.Load(w.t.Context())
 	require.NoError(w.t, err)
-	require.Len(w.t, w.objects(""), len(st.Resources)+len(st.Leftovers), point)
+	objects, backups := w.objects(""), 0
+	for _, o := range objects {
+		if o.Kind == "backup" {
+			backups++
+		}
+	}
+	require.LessOrEqual(w.t, backups, 1, "what is lost once is backed up once: %s", point)
+	require.Len(w.t, objects, len(st.Resources)+len(st.Leftovers)+backups, point)
 	require.Empty(w.t, st.Intents, point)
 }
 

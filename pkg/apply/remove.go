@@ -25,6 +25,11 @@ func (r *run) remove(ctx context.Context, w *walk, ch *plan.Change, tell *teller
 	if gone {
 		return r.commitAltered(ctx, state.RemoveResource{Address: record.Address, Deposed: record.Deposed}, r.letGo(ch, record.ID))
 	}
+	if ch.BackupFirst {
+		if err := r.backUp(ctx, ch, record, tell); err != nil {
+			return err
+		}
+	}
 	q, err := r.newRequest(ch, ch.Removes, tell)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (r *Runner) Resolve(ctx context.Context, a spec.Address, answer Answer) err
 // answer is what an answer makes of one open intent.
 func (r *run) answer(ctx context.Context, in *state.Intent, answer Answer) ([]state.Write, error) {
 	switch {
-	case answer.Retry, answer.Forget && in.Action == string(plan.Task):
+	case answer.Retry, answer.Forget && in.Aside():
 		return nil, nil
 	case answer.Forget:
 		if r.ledger.resource(in.Address, in.Deposed) == nil {

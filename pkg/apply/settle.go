@@ -295,10 +295,10 @@ func detailed(ctx context.Context, client *providers.Client, kind *spec.Kind, ap
 
 // settledWrites record what a request did that was found to be carried out.
 func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Object) ([]state.Write, error) {
-	row := state.AddChanges{Changes: r.settledHistory(in, in.ObjectID)}
-	if in.Action == string(plan.Task) { // what it made is nobody's
-		return []state.Write{row}, nil
+	if in.Aside() { // what it made is nobody's
+		return []state.Write{r.taskRow(in.Address, in.Kind, in.ObjectID)}, nil
 	}
+	row := state.AddChanges{Changes: r.settledHistory(in, in.ObjectID)}
 	switch in.Operation {
 	case spec.OpCreate:
 		writes, _ := r.created(in, kind, object)

@@ -289,8 +289,7 @@ func (r *run) task(ctx context.Context, t *Task, ch *plan.Change, tell *teller, 
 	var made *spec.Object
 	err = r.carry(ctx, q, func(o *spec.Object) ([]state.Write, error) {
 		made, done.Sent = o, true
-		row := r.letGo(ch, t.ID)
-		return []state.Write{row}, nil
+		return []state.Write{r.taskRow(t.Address, def.Name, t.ID)}, nil
 	})
 	if err != nil {
 		return err
@@ -308,6 +307,11 @@ func (r *run) task(ctx context.Context, t *Task, ch *plan.Change, tell *teller, 
 	o, err := q.client.Wait(ctx, kind, id, tell.waiting)
 	done.Status = o.Status
 	return err
+}
+
+// taskRow is the history row of something that was done to an object, and changed nothing that is recorded of it.
+func (r *run) taskRow(a spec.Address, task, id string) state.AddChanges {
+	return r.letGo(&plan.Change{Address: a, Action: plan.Task, Cause: plan.Cause(task)}, id)
 }
 
 // alike are the objects that could be mistaken for the one that a request is going to make.

@@ -40,6 +40,9 @@ func (p *planner) cost() []Cost {
 				spend(c.Account, kind.Operations[c.Removes], 1)
 				touched[ref]++
 				leaves[ref] = leaves[ref] || kind.Lingers
+				if c.BackupFirst {
+					p.costOfBackup(c, kind, spend)
+				}
 			}
 			continue
 		}
@@ -121,6 +124,24 @@ func (p *planner) cost() []Cost {
 		all = append(all, p.costOf(k.account, k.name, spent[k]))
 	}
 	return all
+}
+
+// costOfBackup: a look whether there is one already, the create, and a list to wait for its end.
+func (p *planner) costOfBackup(c *Change, kind *spec.Kind, spend func(string, *spec.Operation, int)) {
+	ref := KindRef{c.Account, kind.Backup.Kind}
+	made := p.kindOf(ref)
+	if made == nil {
+		return
+	}
+	pages := 1
+	if live := p.liveKind(ref); live != nil {
+		pages = max(1, live.Pages)
+	}
+	spend(c.Account, made.Operations[spec.OpCreate], 1)
+	spend(c.Account, made.Operations[spec.OpList], pages)
+	if made.Waits {
+		spend(c.Account, made.Operations[spec.OpList], pages)
+	}
 }
 
 // detailed: what only a single read tells of the resource is in use.

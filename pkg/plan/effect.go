@@ -130,6 +130,7 @@ func (p *planner) replace(d *decision, forgets bool) {
 	if !forgets {
 		c.Removes = spec.OpDelete
 		c.LosesData = d.kind.HoldsData
+		c.backUp(d.kind, d.desired.BackupBefore, spec.BackupReplace)
 	}
 	c.Operations = p.makingOperations(d)
 	if d.recorded != nil && (d.desired.IgnoreAll || len(d.desired.IgnoreChanges) > 0) {

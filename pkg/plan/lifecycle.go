@@ -17,8 +17,13 @@ func (p *planner) prevent(d *decision) {
 	case p.in.Options.Destroy:
 		remedy = "lifecycle { prevent_destroy = false }    # and vpsync apply, which records it"
 	}
-	c.Removes, c.LosesData = "", false
+	c.Removes, c.LosesData, c.BackupFirst = "", false, false
 	p.refuse(d, fmt.Sprintf("%s has prevent_destroy, so %s is not %s", d.address, c.ID, verb), remedy)
+}
+
+// backUp asks for a backup before what an object holds is lost, where that is wanted and possible.
+func (c *Change) backUp(kind *spec.Kind, wanted []string, before string) {
+	c.BackupFirst = c.LosesData && kind.Backup != nil && slices.Contains(wanted, before)
 }
 
 // forced says why an object is replaced although none of its attributes takes that, or is empty.

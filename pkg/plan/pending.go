@@ -142,7 +142,12 @@ func AskIntent(in *state.Intent) Question {
 	}
 	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", word, word)
 	what := in.Operation
-	if in.Action == string(Task) {
+	switch {
+	case !in.Aside():
+	case in.Action != string(Task):
+		what = in.Kind
+		remedy = fmt.Sprintf("vpsync resolve %s --forget    # look at the provider's own pages; then drop the matter", word)
+	default:
 		what = "task " + strings.TrimPrefix(what, "task.")
 		remedy = fmt.Sprintf("vpsync resolve %s --forget    # look at the provider's own pages; then drop the matter", word)
 	}

@@ -78,7 +78,7 @@ const (
 	Forget  Action = "forget" // let go: the object becomes a leftover, or is gone already
 	Adopt   Action = "adopt"  // take over an object that exists, then update it where needed
 	// Task is no action of a plan: a journal row has it whose request was sent by a task.
-	Task Action = "task"
+	Task Action = state.ActionTask
 )
 
 // Cause is why an attribute changes, or a change happens.
@@ -150,6 +150,8 @@ type Change struct {
 	TakesBack   string
 	MayTakeBack []string
 	LosesData   bool
+	// BackupFirst: before its removing half a backup of the object is made, and waited for.
+	BackupFirst bool
 	// Unsupported explains what the API cannot do, and what was decided about it.
 	Unsupported string
 	// NeedsHand: nothing of this plan may be sent until an operator has acted.

@@ -31,6 +31,11 @@ func (p *planner) remove(d *decision, cause Cause) {
 	}
 	if d.kind.Can(spec.OpDelete) {
 		c.Removes, c.LosesData = spec.OpDelete, d.kind.HoldsData
+		before := spec.BackupDelete
+		if d.deposed != "" { // what is left of a replacement
+			before = spec.BackupReplace
+		}
+		c.backUp(d.kind, d.recorded.BackupBefore, before)
 		if d.recorded.PreventDestroy && d.deposed == "" && removal == nil {
 			p.prevent(d)
 		}

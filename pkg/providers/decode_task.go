@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // task decodes a task block: something done once, on demand. Kinds have been decoded before.
@@ -74,6 +75,9 @@ func (d *decoder) taskThatCreates(b *block, t *Task, creates string) {
 	if target == nil || target.Refers != t.On {
 		d.errorAt(b.at("target"), "No way to the object", fmt.Sprintf("target names the attribute of a %s that refers to a %s; %q does not.", creates, t.On, t.Target), "")
 	}
+	if t.Label = b.str("label"); t.Label != "" {
+		d.backup(b, t, made)
+	}
 	for _, a := range made.Schema.Attributes {
 		if a != target && (a.Required || a.Optional) {
 			t.Schema.Attributes = append(t.Schema.Attributes, a)
@@ -81,6 +85,25 @@ func (d *decoder) taskThatCreates(b *block, t *Task, creates string) {
 		}
 	}
 	b.finish()
+}
+
+// backup: what the task creates is a copy of what the object holds, which vpsync can make by itself.
+func (d *decoder) backup(b *block, t *Task, made *Kind) {
+	label := made.attribute(t.Label)
+	if label == nil || label.Type != cty.String || !label.Required && !label.Optional {
+		d.errorAt(b.at("label"), "No label", fmt.Sprintf("label names an attribute of a %s that holds a text; %q does not.", t.Of, t.Label), "label = \"name\"")
+	}
+	for _, a := range made.Schema.Attributes {
+		if a.Required && a.Name != t.Label && a.Name != t.Target {
+			d.errorAt(b.at("label"), "More than a label", fmt.Sprintf("A %s needs %q, too, which vpsync could not make up.", t.Of, a.Name), "")
+		}
+	}
+	if on := d.def.Kinds[t.On]; on != nil {
+		if on.Schema.Backup != nil {
+			d.errorAt(b.at("label"), "Second backup", fmt.Sprintf("The kind %q has a task with a label already: one of them is made before an object is lost.", t.On), "Remove one of the two labels.")
+		}
+		on.Schema.Backup = &spec.Backup{Kind: t.Of, Target: t.Target, Label: t.Label}
+	}
 }
 
 // taskOfItsOwn: the request stands in the task.

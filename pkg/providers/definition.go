@@ -222,6 +222,9 @@ type Task struct {
 	Call, Of string
 	// Target is the attribute of a kind that the task creates that holds the object's id; empty otherwise.
 	Target string
+	// Label is the attribute of what the task creates that says what it is for, where vpsync may make one by itself before an object is
+	// lost (backup_before); empty otherwise.
+	Label string
 	// Makes is the kind of the object that the answer holds, or empty. The task has ended when that object is ready.
 	Makes string
 	// Waits: the task has ended when the object that it is done to is ready again.

@@ -95,6 +95,7 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 		}
 	}
 	diags = append(diags, x.checkIgnored(r, kind)...)
+	diags = append(diags, x.checkBackup(r, kind)...)
 	triggers, problems := x.triggers(r, each)
 	out.Triggers, diags = triggers, append(diags, problems...)
 	for _, t := range triggers {

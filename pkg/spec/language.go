@@ -105,6 +105,7 @@ var lifecycleLanguage = Block{Name: "lifecycle", Description: "what may happen t
 	{Name: "on_unsupported", Description: "stop and say so, let go of the object, or leave it as it is", Type: cty.String,
 		Values: []string{string(UnsupportedError), string(UnsupportedForget), string(UnsupportedIgnore)}},
 	{Name: "prevent_destroy", Description: "neither delete nor replace it; recorded, so that it holds when the block is gone", Type: cty.Bool},
+	{Name: "backup_before", Description: "make a backup, and wait for it, before a change of these sorts that loses data: replace, delete; recorded, like prevent_destroy"},
 	{Name: "create_before_destroy", Description: "a replacement makes the new object before it removes the old one", Type: cty.Bool},
 	{Name: "ignore_changes", Description: "attributes whose differences change nothing, or the word all"},
 	{Name: "replace_triggered_by", Description: "resources, or attributes of them, whose change replaces it"},

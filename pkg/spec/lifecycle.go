@@ -19,6 +19,8 @@ type Lifecycle struct {
 	// what it has of them; a new one gets what the configuration says.
 	IgnoreAll     bool
 	IgnoreChanges []string
+	// BackupBefore is backup_before, sorted: BackupReplace, BackupDelete.
+	BackupBefore []string
 	// Triggers are replace_triggered_by, sorted.
 	Triggers []Trigger
 }
@@ -27,6 +29,12 @@ type Lifecycle struct {
 func (l Lifecycle) Ignores(attribute string) bool {
 	return l.IgnoreAll || slices.Contains(l.IgnoreChanges, attribute)
 }
+
+// What backup_before may name: the changes that lose what an object holds.
+const (
+	BackupReplace = "replace"
+	BackupDelete  = "delete"
+)
 
 // Trigger is a resource whose change replaces another. Attribute is empty where any change does.
 type Trigger struct {
@@ -38,13 +46,11 @@ type Trigger struct {
 type lifecycle struct {
 	Lifecycle
 	ignoreAt map[string]hcl.Range
+	backupAt *hcl.Range // of backup_before, or nil
 	triggers []hclsyntax.Expression
 	before   []rule // preconditions
 	after    []rule // postconditions
 }
-
-// lifecycleNotYet are arguments that a later version will know.
-var lifecycleNotYet = []string{"backup_before"}
 
 func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 	var diags Diagnostics
@@ -80,6 +86,8 @@ func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 			diags = append(diags, s.constant(a, &r.CreateFirst)...)
 		case "ignore_changes":
 			diags = append(diags, s.ignoreArgument(r, a)...)
+		case "backup_before":
+			diags = append(diags, s.backupArgument(r, a)...)
 		case "replace_triggered_by":
 			items, problems := hcl.ExprList(a.Expr)
 			diags = append(diags, s.sources.fromHCL(problems)...)
@@ -89,11 +97,7 @@ func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 				}
 			}
 		default:
-			if slices.Contains(lifecycleNotYet, a.Name) {
-				diags = append(diags, s.problem(a.NameRange, fmt.Sprintf("lifecycle.%s is not supported yet", a.Name), "This version of vpsync does not know it, and ignores nothing silently.", ""))
-				continue
-			}
-			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A lifecycle block has no argument %q.%s", a.Name, didYouMean(a.Name, slices.Concat(lifecycleNotYet, known))), ""))
+			diags = append(diags, s.problem(a.NameRange, "Unknown argument", fmt.Sprintf("A lifecycle block has no argument %q.%s", a.Name, didYouMean(a.Name, known)), ""))
 		}
 	}
 	return diags
@@ -107,6 +111,29 @@ func (s *Stack) unsupportedArgument(r *resource, a *hclsyntax.Attribute) Diagnos
 		diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_unsupported is "error", "forget" or "ignore", not %q.%s`, v, didYouMean(v, []string{"error", "forget", "ignore"})), `on_unsupported = "forget"`))
 	}
 	return diags
+}
+
+func (s *Stack) backupArgument(r *resource, a *hclsyntax.Attribute) Diagnostics {
+	diags := s.constant(a, &r.BackupBefore)
+	at := a.Expr.Range()
+	r.backupAt = &at
+	words := []string{BackupReplace, BackupDelete}
+	for _, word := range r.BackupBefore {
+		if !slices.Contains(words, word) {
+			diags = append(diags, s.problem(at, "Unknown change", fmt.Sprintf(`backup_before lists "replace" and "delete", not %q.%s`, word, didYouMean(word, words)), `backup_before = ["replace", "delete"]`))
+		}
+	}
+	slices.Sort(r.BackupBefore)
+	r.BackupBefore = slices.Compact(r.BackupBefore)
+	return diags
+}
+
+// checkBackup refuses backup_before where the API has no backups of the kind.
+func (x *Session) checkBackup(r *resource, kind *Kind) Diagnostics {
+	if len(r.BackupBefore) == 0 || kind.Backup != nil {
+		return nil
+	}
+	return Diagnostics{x.stack.problem(*r.backupAt, "No backup of this", fmt.Sprintf("The API of %s has no operation that backs up an object of kind %s, so none can be made before it is lost.", x.schemas[x.accounts[r.String()]].Title, kind.Name), "prevent_destroy = true")}
 }
 
 func (s *Stack) ignoreArgument(r *resource, a *hclsyntax.Attribute) Diagnostics {

@@ -64,6 +64,8 @@ type Kind struct {
 	Waits bool
 	// Lingers: a deleted object is still to be seen for some time after its delete was accepted.
 	Lingers bool
+	// Backup is how a copy of what an object holds can be made; nil where the API offers none.
+	Backup *Backup
 	// Asked: it is a data source. Nothing of it is managed: Required and Optional attributes are what is asked with, Computed
 	// ones the answer, and OpRead is its only operation.
 	Asked bool
@@ -72,6 +74,13 @@ type Kind struct {
 	// Changed names the attribute whose unchanged value proves that a detail read would
 	// answer what the last one did; empty where the API offers none.
 	Changed string
+}
+
+// Backup is how a copy of what an object holds is made: by the create of another kind.
+type Backup struct {
+	Kind   string // of the copies
+	Target string // the attribute of a copy that holds the object's id
+	Label  string // the attribute of a copy that says what it is for, a string; with Target it is all that a copy needs
 }
 
 // DataPrefix begins the kind of a data block's address: data.plans.all is a block of kind data.plans.

@@ -56,6 +56,8 @@ func (x *ResourceReader) Read(body []byte) (*Resource, error) {
 			r.Unsupported = spec.OnUnsupported(s.sharedName())
 		case "prevent_destroy":
 			r.PreventDestroy = s.word() == "true"
+		case "backup_before":
+			r.BackupBefore = s.list()
 		case "uses":
 			r.Uses = []spec.Address{}
 			s.members(']', func() { r.Uses = append(r.Uses, s.address()) })

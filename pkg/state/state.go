@@ -64,7 +64,9 @@ type Resource struct {
 type Policy struct {
 	Unsupported    spec.OnUnsupported `json:"unsupported,omitzero"`
 	PreventDestroy bool               `json:"prevent_destroy,omitzero"`
-	Uses           []spec.Address     `json:"uses,omitzero"` // orders deletions
+	// BackupBefore are the changes before which a backup is made: spec.BackupReplace, spec.BackupDelete; sorted.
+	BackupBefore []string       `json:"backup_before,omitzero"`
+	Uses         []spec.Address `json:"uses,omitzero"` // orders deletions
 	// Hidden names attributes that hold a secret although their kind does not say so, sorted. Nothing is recorded of them but,
 	// while a key is at hand, a digest.
 	Hidden []string `json:"hidden,omitzero"`
@@ -75,7 +77,7 @@ func (p Policy) Hides(name string) bool { return slices.Contains(p.Hidden, name)
 
 // PolicyOf is what a block says now.
 func PolicyOf(r *spec.Resource) Policy {
-	p := Policy{Unsupported: r.Unsupported, PreventDestroy: r.PreventDestroy, Uses: slices.Clone(r.Uses)}
+	p := Policy{Unsupported: r.Unsupported, PreventDestroy: r.PreventDestroy, BackupBefore: slices.Clone(r.BackupBefore), Uses: slices.Clone(r.Uses)}
 	for name, v := range r.Values {
 		if v.ContainsMarked() && !(r.Kind != nil && r.Kind.Attribute(name) != nil && r.Kind.Attribute(name).Sensitive) {
 			p.Hidden = append(p.Hidden, name)
@@ -87,7 +89,7 @@ func PolicyOf(r *spec.Resource) Policy {
 
 // Equal: both say the same.
 func (p Policy) Equal(q Policy) bool {
-	return p.Unsupported == q.Unsupported && p.PreventDestroy == q.PreventDestroy && slices.Equal(p.Uses, q.Uses) && slices.Equal(p.Hidden, q.Hidden)
+	return p.Unsupported == q.Unsupported && p.PreventDestroy == q.PreventDestroy && slices.Equal(p.BackupBefore, q.BackupBefore) && slices.Equal(p.Uses, q.Uses) && slices.Equal(p.Hidden, q.Hidden)
 }
 
 // Leftover is an object that vpsync let go of because the API cannot delete it.
@@ -129,6 +131,12 @@ type Intent struct {
 	Question bool      `json:"question,omitzero"` // settling could not decide: awaits `vpsync resolve`
 	Reason   string    `json:"reason,omitzero"`   // why
 }
+
+// ActionTask is the action of an intent whose request a task sends.
+const ActionTask = "task"
+
+// Aside: the request changes nothing that is recorded of the address: it is a task's, or makes an object of another kind, a backup.
+func (i *Intent) Aside() bool { return i.Action == ActionTask || i.Kind != i.Address.Kind }
 
 // Output is a recorded output value; sensitive ones are never stored.
 type Output struct {

@@ -94,6 +94,7 @@ type ChangeDocument struct {
 	TakesBack   string              `json:"takes_back,omitempty"`
 	MayTakeBack []string            `json:"may_take_back,omitempty"`
 	LosesData   bool                `json:"loses_data"`
+	BackupFirst bool                `json:"backup_first"`
 	Unsupported string              `json:"unsupported,omitempty"`
 	NeedsHand   bool                `json:"needs_hand"`
 	Remedy      string              `json:"remedy,omitempty"`
@@ -238,6 +239,7 @@ func NewChangeDocument(c *plan.Change) ChangeDocument {
 		TakesBack:   c.TakesBack,
 		MayTakeBack: c.MayTakeBack,
 		LosesData:   c.LosesData,
+		BackupFirst: c.BackupFirst,
 		Unsupported: c.Unsupported,
 		NeedsHand:   c.NeedsHand,
 		Remedy:      c.Remedy,

@@ -64,7 +64,7 @@ func (pg *page) changes(changes []*plan.Change, p *plan.Plan, title string) {
 	pg.legend(changes)
 	var terse plan.Action // of the change before, where that is a single line
 	for _, c := range changes {
-		alone := len(c.Attributes)+len(c.Notes)+len(c.MayTakeBack)+len(c.Unsupported) == 0 && len(c.Operations) < 2
+		alone := len(c.Attributes)+len(c.Notes)+len(c.MayTakeBack)+len(c.Unsupported) == 0 && !c.BackupFirst && len(c.Operations) < 2
 		if !alone || terse != c.Action {
 			pg.space()
 		}

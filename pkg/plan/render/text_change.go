@@ -116,6 +116,9 @@ func (pg *page) aside(c *plan.Change) {
 	if len(c.MayTakeBack) > 0 {
 		pg.prose(insideIndent, 2, "Takes back "+list(c.MayTakeBack, 3)+" instead of a new one, if it turns out to be equal.", pg.Dim)
 	}
+	if c.BackupFirst {
+		pg.prose(insideIndent, 2, "· backed up first, as backup_before says: nothing is deleted until the backup is complete", pg.Green)
+	}
 	if c.Action == plan.Replace && c.Forgets && c.Unsupported == "" {
 		pg.prose(insideIndent, 2, "The old object is left behind: the API cannot delete it.", pg.Yellow)
 	}

@@ -883,6 +883,7 @@ task "backup" {
   on          = "server"
   creates     = "backup"
   target      = "server_id"
+  label       = "name" # so it can be made by itself: lifecycle { backup_before }
 }
 
 task "restore" {

@@ -665,6 +665,7 @@ task "backup" {
   on          = "server"
   creates     = "backup"
   target      = "server_id"
+  label       = "description" # so it can be made by itself: lifecycle { backup_before }
 }
 
 task "replace_settings" {

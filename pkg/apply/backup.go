@@ -1,0 +1,108 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/providers"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// recent is how old a backup may be that an interrupted run made for the same end: what has come into the object since is lost with it.
+const recent = time.Hour
+
+// backUp makes a backup of an object that is about to be lost, and waits for it. An error means that there is none: then nothing
+// is deleted.
+func (r *run) backUp(ctx context.Context, ch *plan.Change, record *state.Resource, tell *teller) error {
+	client, kind, err := r.Accounts.kind(refOf(ch))
+	if err != nil {
+		return err
+	}
+	how := kind.Backup
+	made := &plan.Change{Address: ch.Address, Deposed: ch.Deposed, Account: ch.Account, Kind: how.Kind, Action: ch.Action, Cause: ch.Cause}
+	q, err := r.newRequest(made, spec.OpCreate, tell)
+	if err != nil {
+		return err
+	}
+	target, err := convert.Convert(cty.StringVal(record.ID), q.kind.Attribute(how.Target).Type)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", how.Target, how.Kind, err)
+	}
+	q.call.Desired = spec.Values{how.Target: target, how.Label: cty.StringVal(backupLabel(ch.Address, record.ID))}
+	q.intent.Applied = q.call.Desired
+	tell.emit(EventWaiting, func(e *Event) { e.Status = "backing it up first" })
+	object, err := r.existing(ctx, q)
+	if err != nil {
+		return err
+	}
+	if object == nil {
+		err = r.carry(ctx, q, func(o *spec.Object) ([]state.Write, error) {
+			object = o
+			return []state.Write{r.taskRow(ch.Address, "backup", o.ID)}, nil
+		})
+	}
+	if err == nil && object != nil && !object.Ready {
+		err = r.awaitBackup(ctx, client, how.Kind, object.ID, tell)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was deleted, since there is no backup: %w", err)
+	}
+	return nil
+}
+
+// existing is the backup that an earlier run made of the same object a short time ago. It also notes which could be mistaken for
+// the one that is made now.
+func (r *run) existing(ctx context.Context, q *request) (*spec.Object, error) {
+	if !q.kind.Can(spec.OpList) {
+		return nil, nil
+	}
+	objects, err := q.client.List(ctx, q.kind.Name)
+	if err != nil {
+		return nil, err
+	}
+	var found *spec.Object
+	for i := range objects {
+		o := &objects[i]
+		if !plan.SameIdentity(q.kind, q.call.Desired, o) {
+			continue
+		}
+		q.intent.Seen = append(q.intent.Seen, o.ID)
+		if !o.Failed && r.clock.Now().Sub(o.CreatedAt) < recent && (found == nil || o.CreatedAt.After(found.CreatedAt)) {
+			found = o
+		}
+	}
+	slices.Sort(q.intent.Seen)
+	return found, nil
+}
+
+func (r *run) awaitBackup(ctx context.Context, client *providers.Client, kind, id string, tell *teller) error {
+	if err := r.boundary(BoundaryWaiting); err != nil {
+		return err
+	}
+	if _, err := client.Wait(ctx, kind, id, func(o spec.Object) {
+		tell.emit(EventWaiting, func(e *Event) { e.Status = "backing it up: " + o.Status })
+	}); err != nil {
+		return err
+	}
+	return r.boundary(BoundaryReady)
+}
+
+// backupLabel says what a backup is for, in letters that every API takes: the same for the same object, so that it is found again.
+func backupLabel(a spec.Address, id string) string {
+	word := func(s string) string {
+		return strings.Trim(strings.Map(func(c rune) rune {
+			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+				return c
+			}
+			return '-'
+		}, s), "-")
+	}
+	return "vpsync-" + word(a.String()) + "-" + word(id)
+}
