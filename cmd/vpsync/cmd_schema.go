@@ -54,6 +54,7 @@ type (
 		Name  string       `json:"name"`
 		Title string       `json:"title"`
 		Kinds []schemaKind `json:"kinds"`
+		Data  []schemaKind `json:"data"`
 	}
 	schemaKind struct {
 		Name        string            `json:"name"`
@@ -118,9 +119,14 @@ func (a *app) newSchemaDocument() (*schemaDocument, error) {
 		return nil, err
 	}
 	for _, def := range all {
-		p := schemaProvider{Name: def.Name, Title: def.Title}
+		p := schemaProvider{Name: def.Name, Title: def.Title, Data: []schemaKind{}}
 		for kind := range keysSorted(def.Schema.Kinds) {
 			p.Kinds = append(p.Kinds, newSchemaKind(def.Schema.Kinds[kind]))
+		}
+		for source := range keysSorted(def.Schema.Data) {
+			d := newSchemaKind(def.Schema.Data[source])
+			d.Name = source
+			p.Data = append(p.Data, d)
 		}
 		doc.Providers = append(doc.Providers, p)
 	}
