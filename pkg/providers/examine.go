@@ -3,6 +3,7 @@ package providers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -147,7 +148,7 @@ func (s *subject) ask(ctx context.Context) {
 	if j.reply != nil && j.why == "" {
 		s.check.Asked, s.check.Status = j.reply.answer != nil, j.reply.status()
 		if j.refute == nil {
-			j.refute, j.why, j.failed = j.reply.told()
+			j.why, j.failed, j.refute = j.reply.told()
 		}
 	}
 	s.check.Verdict, s.check.Reason = VerdictConfirmed, j.note
@@ -212,22 +213,22 @@ func (x *examiner) subjects() []*subject {
 	return all
 }
 
-// told is what an error of a reply means: a refutation, or why nothing was learned.
-func (r *reply) told() (refute error, why string, failed bool) {
+// told is what an error of a reply means: why nothing was learned, or a refutation.
+func (r *reply) told() (why string, failed bool, refute error) {
 	e := r.err
 	if e == nil {
-		return nil, "", false
+		return "", false, nil
 	}
 	said := *e
 	said.Definition = "" // whoever shows a check names the line
 	text := said.answered()
 	switch {
 	case e.Status == 0:
-		return nil, "no answer came: " + text, true
+		return "no answer came: " + text, true, nil
 	case r.answer != nil && r.answer.cut != nil, e.Status == 408, e.Status == 425, e.Status == 429, e.Status >= 500 && e.Status != 501:
-		return nil, text, true
+		return text, true, nil
 	case e.Status == 401, e.Status == 402, e.Status == 403, e.Status == 407:
-		return nil, fmt.Sprintf("the token may not ask for it: %s", text), false
+		return fmt.Sprintf("the token may not ask for it: %s", text), false, nil
 	}
-	return fmt.Errorf("%s", text), "", false
+	return "", false, errors.New(text)
 }

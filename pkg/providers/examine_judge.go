@@ -90,13 +90,11 @@ func (x *examiner) sample(ctx context.Context, kind string) (spec.Object, *judge
 		case l.why != "":
 		case x.stopped != "":
 			none.why, none.failed = x.stopped, x.failed
-		case l.refute != nil, l.reply != nil && l.reply.err != nil:
-			none.why = fmt.Sprintf("it takes the id of a %s, and their list could not be read", kind)
-			if l.reply != nil {
-				_, _, none.failed = l.reply.told()
-			}
+		case l.refute != nil, l.reply.err != nil:
+			none.why = fmt.Sprintf("it takes the id of one %s, and their list could not be read", kind)
+			_, none.failed, _ = l.reply.told()
 		default:
-			none.why = fmt.Sprintf("it takes the id of a %s, and there is none", kind)
+			none.why = fmt.Sprintf("it takes the id of one %s, and there is none", kind)
 		}
 		return spec.Object{}, &none
 	}
@@ -137,7 +135,7 @@ func (x *examiner) wait(ctx context.Context, k *Kind) judgement {
 	j.refute = errors.Join(problems...)
 	for _, name := range slices.Sorted(maps.Keys(w.Ready)) {
 		if v := values[name]; j.refute == nil && (v == cty.NilVal || v.IsNull()) {
-			j.refute = fmt.Errorf("the answer has no %s, which tells when a %s is ready: it is %s", w.Wire[name].ReadFrom, k.Schema.Name, shapeOf(r))
+			j.refute = fmt.Errorf("the answer has no %s, which tells when one %s is ready: it is %s", w.Wire[name].ReadFrom, k.Schema.Name, shapeOf(r))
 		}
 	}
 	if j.refute == nil {
@@ -284,7 +282,7 @@ func lacks(k *Kind, entries []any, detail bool, n int) error {
 		}
 		from := k.Wire[a.Name].ReadFrom
 		if !slices.ContainsFunc(entries, func(e any) bool { v, _ := lookup(e, from); return v != nil }) {
-			return fmt.Errorf("the answer has no %s, where %s of a %s is read", from, a.Name, k.Schema.Name)
+			return fmt.Errorf("the answer has no %s, where %s of the %s is read", from, a.Name, k.Schema.Name)
 		}
 	}
 	return nil
