@@ -21,17 +21,18 @@ func (a *app) writeDoctor(accounts []doctorAccount) error {
 			at = "the sandbox"
 		}
 		fmt.Fprintf(a.out, "%s: %s at %s\n\n", render.Escape(d.Account), render.Escape(d.Title), at)
-		t := render.NewTable("CHECK", "RESULT", "DETAIL")
-		t.Row("reachability", d.Reachability.State, d.Reachability.words())
-		t.Row("token", d.Token.State, d.tokenWords())
-		t.Row("clock", d.Clock.State, d.Clock.words())
+		rows := [][]string{
+			{"reachability", d.Reachability.State, d.Reachability.words()},
+			{"token", d.Token.State, d.tokenWords()},
+			{"clock", d.Clock.State, d.Clock.words()},
+		}
 		for _, b := range d.RateLimits {
-			t.Row("rate limit", b.left(), b.words())
+			rows = append(rows, []string{"rate limit", b.left(), b.words()})
 		}
 		if len(d.RateLimits) == 0 {
-			t.Row("rate limit", doctorUnknown, "none: the definition names no class")
+			rows = append(rows, []string{"rate limit", doctorUnknown, "none: the definition names no class"})
 		}
-		if err := t.Write(a.out, a.tableOptions()); err != nil {
+		if err := a.writeDetailed([]string{"CHECK", "RESULT", "DETAIL"}, rows); err != nil {
 			return err
 		}
 		if err := a.writeOperations(d); err != nil {
@@ -48,7 +49,7 @@ func (a *app) writeOperations(d doctorAccount) error {
 		return err
 	}
 	fmt.Fprintln(a.out)
-	t := render.NewTable("OPERATION", "REQUEST", "VERDICT", "DETAIL")
+	var rows [][]string
 	for _, o := range d.Operations {
 		if o.Writes {
 			continue
@@ -57,9 +58,9 @@ func (a *app) writeOperations(d doctorAccount) error {
 		if o.Verdict == providers.VerdictRefuted {
 			detail = fmt.Sprintf("%s:%d: %s", o.File, o.Line, o.Reason)
 		}
-		t.Row(o.Of+" "+o.Operation, o.Request, string(o.Verdict), detail)
+		rows = append(rows, []string{o.Of + " " + o.Operation, o.Request, string(o.Verdict), detail})
 	}
-	if err := t.Write(a.out, a.tableOptions()); err != nil {
+	if err := a.writeDetailed([]string{"OPERATION", "REQUEST", "VERDICT", "DETAIL"}, rows); err != nil {
 		return err
 	}
 	n := d.Counts
@@ -74,6 +75,41 @@ func (a *app) writeOperations(d doctorAccount) error {
 	}
 	fmt.Fprintln(a.out)
 	return render.Prose(a.out, 0, 0, told, a.outOptions())
+}
+
+// writeDetailed writes a table whose last column is a sentence. Where a terminal is too narrow for it, the sentences follow the table,
+// whole.
+func (a *app) writeDetailed(header []string, rows [][]string) error {
+	table := func(columns int) *render.Table {
+		t := render.NewTable(header[:columns]...)
+		for _, row := range rows {
+			t.Row(row[:columns]...)
+		}
+		return t
+	}
+	all, last := len(header), len(header)-1
+	var whole strings.Builder
+	_ = table(all).Write(&whole, render.Options{Width: 1 << 20})
+	widest := 0
+	for line := range strings.Lines(whole.String()) {
+		widest = max(widest, render.Width(strings.TrimSuffix(line, "\n")))
+	}
+	if !a.outTerminal || widest <= a.outWidth() {
+		return table(all).Write(a.out, a.tableOptions())
+	}
+	if err := table(last).Write(a.out, a.tableOptions()); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	for _, row := range rows {
+		if row[last] == "" {
+			continue
+		}
+		if err := render.Prose(a.out, 2, 2, render.Escape(row[0]+": "+row[last]), a.outOptions()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r doctorReach) words() string {

@@ -418,6 +418,14 @@ func TestExamineReach(t *testing.T) {
 	strange.StartTLS() // with a certificate that nobody vouches for
 	defer strange.Close()
 	require.Equal(t, providers.StageTLS, reach(strange.URL, nil).Failed)
+	trusted := httptest.NewTLSServer(&host{answers: fitting()})
+	defer trusted.Close()
+	c := client(t, examined, nil, func(c *providers.Config) { c.BaseURL, c.Transport = trusted.URL+"/v1", trusted.Client().Transport })
+	x, err := c.Examine(t.Context())
+	require.NoError(t, err)
+	require.True(t, x.Reach.Answered)
+	require.Equal(t, "TLS 1.3", x.Reach.TLS)
+	require.Equal(t, trusted.Certificate().NotAfter, x.Reach.CertificateEnds)
 	nameless := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("no name server")
 	}}}
