@@ -77,6 +77,14 @@ const (
 	sandboxPoll         = 300 * time.Millisecond
 )
 
+// accountError is why no request of an account can be sent: for its token, or for where the request would go.
+type accountError struct {
+	*remedyError
+	token bool
+}
+
+func (e *accountError) Unwrap() error { return e.remedyError }
+
 // accountSettings are the names of the variables of an account that is not emulated.
 type accountSettings struct{ token, url string }
 
@@ -112,30 +120,41 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 			return nil, err
 		}
 	}
-	variable := def.Auth.TokenEnv
-	if block.TokenEnv != "" {
-		variable = block.TokenEnv
-	}
+	variable := tokenVariable(block, def)
 	a.settings[block.Account()] = accountSettings{token: variable, url: def.URLEnv}
 	config.BaseURL = a.env[def.URLEnv]
 	if config.Token = a.env[variable]; config.Token == "" {
-		return nil, &remedyError{
+		return nil, &accountError{token: true, remedyError: &remedyError{
 			summary: fmt.Sprintf("No token for %s", block.Account()),
 			detail:  fmt.Sprintf("The token of this account comes from the environment variable %s, which is not set.", variable),
-			remedy:  fmt.Sprintf("export %s=...    # or add --sandbox to work on an emulated account", variable), at: &block.Range,
-		}
+			remedy:  fmt.Sprintf("export %s=...    # or add --sandbox to work on an emulated account", variable), at: placeOf(block),
+		}}
 	}
 	c, err := providers.New(def, config)
 	if err != nil {
 		e := &remedyError{summary: fmt.Sprintf("The token of %s cannot be sent", block.Account()), detail: sentenceOf(err.Error()),
-			remedy: fmt.Sprintf("check %s", variable), at: &block.Range}
-		if bad := (*providers.URLError)(nil); errors.As(err, &bad) {
+			remedy: fmt.Sprintf("check %s", variable), at: placeOf(block)}
+		bad := (*providers.URLError)(nil)
+		if errors.As(err, &bad) {
 			e.summary, e.remedy = fmt.Sprintf("No requests can be sent to %s", block.Account()), fmt.Sprintf("check %s", def.URLEnv)
 			e.detail = sentenceOf(fmt.Sprintf("%s, which gives the address, cannot be used: %s", def.URLEnv, bad.Err))
 		}
-		return nil, e
+		return nil, &accountError{remedyError: e, token: bad == nil}
 	}
 	return c, nil
+}
+
+// tokenVariable is the variable that an account's token comes from.
+func tokenVariable(block spec.ProviderBlock, def *providers.Definition) string {
+	return orElse(block.TokenEnv, def.Auth.TokenEnv)
+}
+
+// placeOf is where a stack configures an account; nil for one without a stack.
+func placeOf(block spec.ProviderBlock) *spec.Range {
+	if block.Range == (spec.Range{}) {
+		return nil
+	}
+	return &block.Range
 }
 
 // sandboxLag is for how long lists of an emulated account miss what was just written: not at all, unless it was told to.

@@ -49,7 +49,10 @@ func (a *app) whyRefused(e *providers.Error) (summary, remedy string) {
 	case e.Status == 402:
 		return "The account has not enough credit", "add credit at the provider, and run the command again"
 	case e.Status == 404, e.Status == 405, e.Status == 410:
-		return "The API does not know what was asked for", ""
+		if e.Definition != "" && (e.Operation == spec.OpList || e.Operation == spec.OpRead) {
+			remedy = "vpsync doctor " + e.Account + "    # whether the rest of the API is as the definition says"
+		}
+		return "The API does not know what was asked for", remedy
 	case e.Status == 409:
 		return "The API says that something else is in the way", ""
 	case e.Status == 400, e.Status == 422:

@@ -43,6 +43,7 @@ type Client struct {
 	endpoint *url.URL
 	clock    Clock
 	send     handler // the whole chain
+	exchange handler // the chain below classify: one attempt, with whatever came back
 	budget   *budget
 	reads    atomic.Int64
 	writes   atomic.Int64
@@ -97,12 +98,13 @@ func New(def *Definition, config Config) (*Client, error) {
 	c.budget = newBudget(def, c.clock, config.Waiting)
 
 	// From the wire outwards. A request travels down this list from its end, its answer up.
-	h := c.transport(config.Transport, def.Timeout)       // one HTTP exchange, bounded in time and size
-	h = authorize(h, def.Auth, endpoint, config.Token)    // the token, for this host alone
-	h = identify(h, config.UserAgent)                     // the headers that every request has
-	h = encode(h)                                         // fields become bytes
-	h = logged(h, config.Log, c.clock)                    // what is sent and answered, without secrets
-	h = c.budget.limit(h)                                 // holds back what the API would refuse
+	h := c.transport(config.Transport, def.Timeout)    // one HTTP exchange, bounded in time and size
+	h = authorize(h, def.Auth, endpoint, config.Token) // the token, for this host alone
+	h = identify(h, config.UserAgent)                  // the headers that every request has
+	h = encode(h)                                      // fields become bytes
+	h = logged(h, config.Log, c.clock)                 // what is sent and answered, without secrets
+	h = c.budget.limit(h)                              // holds back what the API would refuse
+	c.exchange = h
 	h = classify(h, def, config.Account)                  // what is known now: done, refused, not sent, unknown
 	h = retry(h, c.clock, config.Jitter, c.budget.notice) // repeats what is safe to repeat
 	c.send = h

@@ -92,10 +92,7 @@ func (c *Client) body(ctx context.Context, q *Query, path string, asked url.Valu
 		if err != nil {
 			return nil, err
 		}
-		if items == nil {
-			items = []any{}
-		}
-		return map[string]any{string(q.Wire[q.Lists].ReadFrom): items}, nil
+		return q.listed(items), nil
 	}
 	query := queryOf(q.Operation)
 	for name, values := range asked {
@@ -106,16 +103,32 @@ func (c *Client) body(ctx context.Context, q *Query, path string, asked url.Valu
 	if err != nil {
 		return nil, err
 	}
+	if m, ok := c.answerOf(q, a.document); ok {
+		return m, nil
+	}
+	return nil, r.failure(Unknown, c.config.Account, a, errors.New("the answer is no object: "+quotedStart(r, a.body)))
+}
+
+// listed is the object that the entries of a list make.
+func (q *Query) listed(items []any) map[string]any {
+	if items == nil {
+		items = []any{}
+	}
+	return map[string]any{string(q.Wire[q.Lists].ReadFrom): items}
+}
+
+// answerOf finds the object that answers, where the operation, or else the definition, says that it lies.
+func (c *Client) answerOf(q *Query, document any) (map[string]any, bool) {
 	paths := q.Operation.Answer
 	if paths == nil {
 		paths = c.def.Answer
 	}
 	for _, p := range paths {
-		if v, ok := lookup(a.document, p); ok {
+		if v, ok := lookup(document, p); ok {
 			if m, ok := v.(map[string]any); ok {
-				return m, nil
+				return m, true
 			}
 		}
 	}
-	return nil, r.failure(Unknown, c.config.Account, a, errors.New("the answer is no object: "+quotedStart(r, a.body)))
+	return nil, false
 }

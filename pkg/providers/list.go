@@ -97,13 +97,22 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 	if err != nil {
 		return nil, 0, err
 	}
+	objects, err := objectsOf(k, items, parent)
+	if err != nil {
+		return nil, 0, c.unreadable(k, op, path, err)
+	}
+	return objects, pages, nil
+}
+
+// objectsOf decodes the entries of a list.
+func objectsOf(k *Kind, items []any, parent string) ([]spec.Object, error) {
 	objects := make([]spec.Object, 0, len(items))
 	seen := make(map[string]bool, len(items))
 	for i, item := range items {
 		m, _ := item.(map[string]any)
 		id := idOf(k, m)
 		if id == "" {
-			return nil, 0, c.unreadable(k, op, path, fmt.Errorf("entry %d of the list has no id", i+1))
+			return nil, fmt.Errorf("entry %d of the list has no id", i+1)
 		}
 		if parent != "" {
 			id = parent + "/" + id
@@ -114,12 +123,12 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 		seen[id] = true
 		o, err := decodeObject(k, m, id)
 		if err != nil {
-			return nil, 0, c.unreadable(k, op, path, err)
+			return nil, err
 		}
 		o.withParent(k, parent)
 		objects = append(objects, o.Object)
 	}
-	return objects, pages, nil
+	return objects, nil
 }
 
 // Read reads one object; ok is false where the API says that there is none, or that it is being deleted.
@@ -150,9 +159,23 @@ func (c *Client) readAny(ctx context.Context, kind, id string) (o spec.Object, o
 		}
 		return o, false, err
 	}
-	body, found := c.findObject(k, op, a.document)
+	d, err := c.objectIn(k, op, a.document, id)
+	if errors.Is(err, errNoObject) {
+		err = fmt.Errorf("%w: %s", err, quotedStart(r, a.body))
+	}
+	if err != nil {
+		return o, false, c.unreadable(k, op, path, err)
+	}
+	return d.Object, true, nil
+}
+
+var errNoObject = errors.New("the answer holds no object with an id")
+
+// objectIn is the object that a read was answered with. It must be the one that was asked for.
+func (c *Client) objectIn(k *Kind, op *Operation, document any, id string) (decoded, error) {
+	body, found := c.findObject(k, op, document)
 	if found == "" {
-		return o, false, c.unreadable(k, op, path, fmt.Errorf("the answer holds no object with an id: %s", quotedStart(r, a.body)))
+		return decoded{}, errNoObject
 	}
 	parent := ""
 	if k.Schema.Parent != "" {
@@ -160,15 +183,15 @@ func (c *Client) readAny(ctx context.Context, kind, id string) (o spec.Object, o
 		found = parent + "/" + found
 	}
 	if found != id {
-		return o, false, c.unreadable(k, op, path, fmt.Errorf("the answer is about %q", shorten(found, 60)))
+		return decoded{}, fmt.Errorf("the answer is about %q", shorten(found, 60))
 	}
 	d, err := decodeObject(k, body, id)
 	if err != nil {
-		return o, false, c.unreadable(k, op, path, err)
+		return decoded{}, err
 	}
 	d.withParent(k, parent)
 	d.Detail = true
-	return d.Object, true, nil
+	return d, nil
 }
 
 // impossible is a read that cannot be sent at all.

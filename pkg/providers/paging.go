@@ -22,19 +22,24 @@ const (
 
 // items reads all entries of a list, in the order of the pages, and how many pages it took. Asked goes into the query of each.
 func (c *Client) items(ctx context.Context, kind string, op *Operation, path string, asked url.Values) ([]any, int, error) {
-	p := c.def.Paging
-	if op.Paging != nil {
-		p = *op.Paging
-	}
-	l := &listing{c: c, kind: kind, op: op, path: path, asked: asked, paging: p}
-	switch p.Style {
+	l := c.listing(kind, op, path, asked)
+	switch l.paging.Style {
 	case PagingPage:
 		return l.numbered(ctx)
 	case PagingNext, PagingCursor:
 		return l.chained(ctx)
 	}
-	items, _, err := l.page(ctx, l.base(), nil)
+	items, _, err := l.page(ctx, l.first(), nil)
 	return items, 1, err
+}
+
+// listing is a reading of a list that has not begun.
+func (c *Client) listing(kind string, op *Operation, path string, asked url.Values) *listing {
+	p := c.def.Paging
+	if op.Paging != nil {
+		p = *op.Paging
+	}
+	return &listing{c: c, kind: kind, op: op, path: path, asked: asked, paging: p}
 }
 
 // listing is one reading of one list.
@@ -54,18 +59,28 @@ func (l *listing) page(ctx context.Context, query url.Values, next *url.URL) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	v, ok := lookup(a.document, l.paging.Items)
-	list, isList := v.([]any)
-	if !ok || !isList {
-		if list, isList = a.document.([]any); !isList {
-			where := "as a whole"
-			if l.paging.Items != "" {
-				where = fmt.Sprintf("at %q", l.paging.Items)
-			}
-			return nil, nil, l.broken(a, fmt.Errorf("the answer is no list %s: %s", where, quotedStart(r, a.body)))
-		}
+	list, err := l.entries(a.document)
+	if err != nil {
+		return nil, nil, l.broken(a, fmt.Errorf("%w: %s", err, quotedStart(r, a.body)))
 	}
 	return list, a.document, nil
+}
+
+// entries are those of one page: where the definition says that they lie, or the page itself.
+func (l *listing) entries(document any) ([]any, error) {
+	if v, ok := lookup(document, l.paging.Items); ok {
+		if list, ok := v.([]any); ok {
+			return list, nil
+		}
+	}
+	if list, ok := document.([]any); ok {
+		return list, nil
+	}
+	where := "as a whole"
+	if l.paging.Items != "" {
+		where = fmt.Sprintf("at %q", l.paging.Items)
+	}
+	return nil, fmt.Errorf("the answer is no list %s", where)
 }
 
 // broken is a list that cannot be read as the definition says.
@@ -83,6 +98,17 @@ func (l *listing) base() url.Values {
 	return q
 }
 
+// first is the query of the first page.
+func (l *listing) first() url.Values {
+	switch l.paging.Style {
+	case PagingPage:
+		return l.query("1")
+	case PagingNext, PagingCursor:
+		return l.query("")
+	}
+	return l.base()
+}
+
 func (l *listing) query(page string) url.Values {
 	q := l.base()
 	if l.paging.LimitParameter != "" {
@@ -97,7 +123,7 @@ func (l *listing) query(page string) url.Values {
 // numbered reads page numbers: the first page tells how many there are, the rest are read side by side. Pages that
 // come to be while reading are read, too; pages that vanished are empty.
 func (l *listing) numbered(ctx context.Context) ([]any, int, error) {
-	first, document, err := l.page(ctx, l.query("1"), nil)
+	first, document, err := l.page(ctx, l.first(), nil)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -171,7 +197,7 @@ func (l *listing) count(document any, items, page int) (int, error) {
 func (l *listing) chained(ctx context.Context) ([]any, int, error) {
 	var all []any
 	seen := map[string]bool{}
-	query, next := l.query(""), (*url.URL)(nil)
+	query, next := l.first(), (*url.URL)(nil)
 	for pages := 1; ; pages++ {
 		items, document, err := l.page(ctx, query, next)
 		if err != nil {
