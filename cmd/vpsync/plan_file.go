@@ -22,6 +22,37 @@ import (
 // maxPlanFile bounds what is read as a saved plan.
 const maxPlanFile = 512 << 20
 
+// mayBecomePlan refuses a path whose file a saved plan would overwrite although it is none, before anything is asked of an account: by a
+// slip of the hand it is the configuration, the state, or a device.
+func mayBecomePlan(path string) error {
+	refuse := func(detail, remedy string) error {
+		return &remedyError{summary: "The plan cannot be saved there", detail: path + " " + detail, remedy: remedy}
+	}
+	if strings.HasSuffix(path, ".hcl") || strings.HasSuffix(path, ".hcl.json") {
+		return refuse("would be read as a part of the stack from then on.", "vpsync plan --out "+plan.ShellWord(strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".hcl")+".vpsplan"))
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil // with its folder missing, saving says so
+	case err == nil && info.IsDir():
+		return refuse("is a folder.", "vpsync plan --out "+plan.ShellWord(filepath.Join(path, "plan.vpsplan")))
+	case err == nil && !info.Mode().IsRegular():
+		return refuse("is no ordinary file, and a plan would take its place.", "vpsync plan --out plan.vpsplan")
+	case err != nil || info.Size() == 0:
+		return nil // saving says why not
+	}
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		head := make([]byte, len(plan.SavedMagic))
+		if _, err = io.ReadFull(f, head); err == nil && string(head) == plan.SavedMagic {
+			return nil
+		}
+	}
+	return refuse("holds something else than a saved plan, which would be lost.", "vpsync plan --out plan.vpsplan")
+}
+
 // savePlan writes a plan and what it rests on into a file that only its owner can read.
 func (w *workspace) savePlan(path string, made *apply.Made, options plan.Options) error {
 	s, err := w.saved(made, options)

@@ -44,6 +44,9 @@ const (
 	savedVersion = 1
 )
 
+// SavedMagic is what every saved plan begins with, of whatever version.
+const SavedMagic = savedFormat + " "
+
 // SavedError is a file that is no plan, or none that this version can carry out.
 type SavedError struct {
 	Reason string // a sentence without its stop
