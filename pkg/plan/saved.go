@@ -109,7 +109,18 @@ func versionsOf(st *state.State) map[string]int64 {
 
 // Moved are the resources that the plan rests on and that were recorded anew since, sorted.
 func (s *Saved) Moved(st *state.State) []string {
-	versions := versionsOf(st)
+	to := make(map[spec.Address]spec.Address, len(s.Plan.Moved)) // the plan names them as they are after its moves
+	for _, m := range s.Plan.Moved {
+		to[m.From] = m.To
+	}
+	versions := make(map[string]int64, len(st.Resources))
+	for _, r := range st.Resources {
+		row := *r
+		if now, ok := to[r.Address]; ok {
+			row.Address = now
+		}
+		versions[rowName(&row)] = r.Version
+	}
 	var moved []string
 	for _, name := range slices.Sorted(maps.Keys(s.Rows)) {
 		if versions[name] != s.Rows[name] {
