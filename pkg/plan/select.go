@@ -143,7 +143,7 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 	selected := func(a spec.Address) bool { return !out[a] }
 	plan.Questions = slices.DeleteFunc(plan.Questions, func(q Question) bool { return q.Address != nil && out[*q.Address] && q.Kind != AskPending })
 	plan.Unsettled = slices.DeleteFunc(plan.Unsettled, func(a spec.Address) bool { return !selected(a) })
-	plan.Records = slices.DeleteFunc(plan.Records, func(r *state.Resource) bool { return !selected(r.Address) })
+	plan.Records = slices.DeleteFunc(plan.Records, func(r *state.Resource) bool { return !selected(r.Address) && !p.owes(r.Address, out) })
 }
 
 // unmatched are patterns that name nothing in the configuration or the state. A misspelt --exclude would let happen what it is meant

@@ -27,6 +27,9 @@ func Resource(t *rapid.T) *state.Resource {
 		Detail: rapid.String().Draw(t, "detail"), DetailTrusted: rapid.Bool().Draw(t, "trusted"),
 		CreatedAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "created"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
 	}
+	if rapid.Bool().Draw(t, "due") {
+		r.Due = map[string]string{rapid.String().Draw(t, "trigger"): "00"}
+	}
 	if rapid.Bool().Draw(t, "secret") {
 		r.Secrets = map[string]state.Digest{rapid.String().Draw(t, "name"): {KeyID: "k", Place: rapid.String().Draw(t, "place"), Sum: "00"}}
 	}
