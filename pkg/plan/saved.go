@@ -158,7 +158,7 @@ func DecodeSaved(data []byte) (*Saved, error) {
 	head, body, _ := bytes.Cut(data, []byte("\n"))
 	words := strings.Fields(string(head[:min(len(head), 200)]))
 	if len(words) != 3 || words[0] != savedFormat {
-		return nil, &SavedError{Reason: "it is not a plan that vpsync saved", Remedy: "vpsync plan --out FILE"}
+		return nil, &SavedError{Reason: "it is not a plan that vpsync saved", Remedy: "vpsync plan --out plan.vpsplan"}
 	}
 	var version int
 	if _, err := fmt.Sscanf(words[1], "%d", &version); err != nil || version < 1 {
