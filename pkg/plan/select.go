@@ -153,6 +153,11 @@ func (p *planner) unmatched() {
 		if slices.ContainsFunc(p.all, func(d *decision) bool { return t.Matches(d.address) }) {
 			continue
 		}
+		if strings.HasPrefix(string(t), spec.DataPrefix) {
+			p.plan.Unmatched = append(p.plan.Unmatched, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Data cannot be selected",
+				Detail: fmt.Sprintf("%q is about data, which is read whenever something needs it and is never changed. What is selected are resources.", string(t))})
+			continue
+		}
 		var known []string
 		for _, d := range p.all {
 			known = append(known, d.address.String(), d.address.Kind+"."+d.address.Name)
