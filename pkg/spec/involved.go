@@ -22,7 +22,12 @@ func involved(e hcl.Expression, ctx *hcl.EvalContext) []string {
 	var out []string
 	for _, t := range e.Variables() {
 		v, diags := t.TraverseAbs(ctx)
-		if diags.HasErrors() {
+		cut := false
+		for diags.HasErrors() && len(t) > 2 { // what has no such part is shown up to there
+			t, cut = t[:len(t)-1], true
+			v, diags = t.TraverseAbs(ctx)
+		}
+		if diags.HasErrors() || cut && isLost(v) {
 			continue
 		}
 		if line := t.RootName() + rest(t) + " " + told(v); !slices.Contains(out, line) {
