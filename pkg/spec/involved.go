@@ -82,6 +82,8 @@ func told(v cty.Value) string {
 func formOf(v cty.Value) string {
 	ty := v.Type()
 	switch {
+	case ty.IsObjectType() && len(ty.AttributeTypes()) == 1:
+		return "an object with 1 attribute"
 	case ty.IsObjectType():
 		return fmt.Sprintf("an object with %d attributes", len(ty.AttributeTypes()))
 	case ty.IsMapType(), ty.IsListType(), ty.IsSetType(), ty.IsTupleType():
