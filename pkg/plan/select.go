@@ -38,6 +38,8 @@ type LeftOut struct {
 	Address spec.Address
 	Deposed string
 	Action  Action
+	// CreateFirst is that of the change.
+	CreateFirst bool
 	// WaitsFor is the excluded resource that this one cannot go before, or nil where it was just not selected.
 	WaitsFor *spec.Address
 }
@@ -117,7 +119,7 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 			continue
 		}
 		if p.in.Options.Only == nil && (c.Action != NoOp || len(c.Attributes) > 0) {
-			plan.LeftOut = append(plan.LeftOut, LeftOut{Address: c.Address, Deposed: c.Deposed, Action: c.Action, WaitsFor: waits[i]})
+			plan.LeftOut = append(plan.LeftOut, LeftOut{Address: c.Address, Deposed: c.Deposed, Action: c.Action, CreateFirst: c.CreateFirst, WaitsFor: waits[i]})
 		}
 		out[c.Address] = true
 	}
