@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -24,13 +23,29 @@ func (p Pattern) Matches(a spec.Address) bool {
 	if !strings.ContainsAny(string(p), "*?") {
 		return false
 	}
-	for _, candidate := range []string{text, block, a.Kind} {
-		// Brackets are parts of addresses, not classes of letters.
-		if ok, err := path.Match(strings.NewReplacer("[", `\[`, "]", `\]`).Replace(string(p)), candidate); err == nil && ok {
-			return true
+	return slices.ContainsFunc([]string{text, block, a.Kind}, func(candidate string) bool {
+		return matches([]rune(string(p)), []rune(candidate))
+	})
+}
+
+// matches: * stands for any text, ? for any one character. Whatever else is in an address stands for itself: a key may hold the
+// slashes, brackets and backslashes that mean something in patterns for files.
+func matches(pattern, text []rune) bool {
+	at, star, from := 0, -1, 0
+	for i := 0; i < len(text); {
+		switch {
+		case at < len(pattern) && pattern[at] == '*':
+			star, from, at = at, i, at+1
+		case at < len(pattern) && (pattern[at] == '?' || pattern[at] == text[i]):
+			at, i = at+1, i+1
+		case star >= 0: // the last * stands for one more
+			from++
+			at, i = star+1, from
+		default:
+			return false
 		}
 	}
-	return false
+	return strings.Trim(string(pattern[at:]), "*") == ""
 }
 
 // LeftOut is a change that is not part of the plan because of what the operator selected.
