@@ -77,6 +77,9 @@ resources; if that one does otherwise, or something that it rests on has moved, 
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if given := planChangingFlags(c); len(given) > 0 {
+					if given[0] == "--expect-digest" {
+						return wrongUsage("A saved plan is carried out as it is, and holds its digest: --expect-digest belongs to an apply without one")
+					}
 					return wrongUsage("A saved plan is carried out as it is: %s belongs to vpsync plan --out", strings.Join(given, ", "))
 				}
 				return a.applySaved(c.Context(), args[0], o)
@@ -143,7 +146,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 		return err
 	}
 	if j.saved != nil {
-		if err := w.fits(j.saved, j.path, before); err != nil {
+		if err := w.fits(j.saved, j.path, before, j.vars); err != nil {
 			return err
 		}
 	}

@@ -178,7 +178,7 @@ func hclFiles(args []string, recursive bool) ([]string, spec.Diagnostics) {
 		info, err := os.Stat(arg)
 		switch {
 		case err != nil:
-			refuse("%s", err)
+			refuse("the file %s cannot be read: %s", arg, withoutPath(err))
 		case info.IsDir():
 			found, err := hclFilesIn(arg, recursive)
 			if err != nil {
@@ -186,11 +186,11 @@ func hclFiles(args []string, recursive bool) ([]string, spec.Diagnostics) {
 			}
 			files = append(files, found...)
 		case strings.HasSuffix(arg, ".hcl.json"):
-			refuse("%s is JSON, whose layout is the business of the program that writes it", arg)
+			refuse("the file %s is JSON, whose layout is the business of the program that writes it", arg)
 		case !strings.HasSuffix(arg, ".hcl"):
 			refuse("the name of %s does not end in .hcl", arg)
 		case !info.Mode().IsRegular():
-			refuse("%s is not a regular file", arg)
+			refuse("the file %s is not a regular one", arg)
 		default:
 			files = append(files, filepath.Clean(arg))
 		}

@@ -126,6 +126,11 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.out != "" {
+		if err := mayBecomePlan(o.out); err != nil {
+			return err
+		}
+	}
 	w, err := a.open(ctx, o.vars, "")
 	if err != nil {
 		return err

@@ -22,6 +22,37 @@ import (
 // maxPlanFile bounds what is read as a saved plan.
 const maxPlanFile = 512 << 20
 
+// mayBecomePlan refuses a path whose file a saved plan would overwrite although it is none, before anything is asked of an account: by a
+// slip of the hand it is the configuration, the state, or a device.
+func mayBecomePlan(path string) error {
+	refuse := func(detail, remedy string) error {
+		return &remedyError{summary: "The plan cannot be saved there", detail: path + " " + detail, remedy: remedy}
+	}
+	if strings.HasSuffix(path, ".hcl") || strings.HasSuffix(path, ".hcl.json") {
+		return refuse("would be read as a part of the stack from then on.", "vpsync plan --out "+plan.ShellWord(strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".hcl")+".vpsplan"))
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil // with its folder missing, saving says so
+	case err == nil && info.IsDir():
+		return refuse("is a folder.", "vpsync plan --out "+plan.ShellWord(filepath.Join(path, "plan.vpsplan")))
+	case err == nil && !info.Mode().IsRegular():
+		return refuse("is no ordinary file, and a plan would take its place.", "vpsync plan --out plan.vpsplan")
+	case err != nil || info.Size() == 0:
+		return nil // saving says why not
+	}
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		head := make([]byte, len(plan.SavedMagic))
+		if _, err = io.ReadFull(f, head); err == nil && string(head) == plan.SavedMagic {
+			return nil
+		}
+	}
+	return refuse("holds something else than a saved plan, which would be lost.", "vpsync plan --out plan.vpsplan")
+}
+
 // savePlan writes a plan and what it rests on into a file that only its owner can read.
 func (w *workspace) savePlan(path string, made *apply.Made, options plan.Options) error {
 	s, err := w.saved(made, options)
@@ -115,11 +146,15 @@ func foreignPlan(remedy, format string, args ...any) error {
 }
 
 // fits refuses a saved plan that was made for something else than what is at hand, before any request.
-func (w *workspace) fits(s *plan.Saved, path string, st *state.State) error {
+func (w *workspace) fits(s *plan.Saved, path string, st *state.State, flags variableFlags) error {
 	refuse := foreignPlan
 	again := "vpsync plan --out " + plan.ShellWord(path)
 	first := s.Lineage == "" && len(st.Resources)+len(st.Leftovers)+len(st.Intents) == 0 // made before there was a state
-	if s.Lineage != st.Lineage && !first {
+	switch {
+	case s.Lineage == st.Lineage, first:
+	case s.Lineage == "":
+		return stalePlan(path, fmt.Sprintf("It was made before there was a state, and %s holds something by now.", w.app.statePath()))
+	default:
 		return refuse("", "It belongs to another state than %s.", w.app.statePath())
 	}
 	if changed := changedKeys(s.Sources, w.stack.Sources()); len(changed) > 0 {
@@ -144,10 +179,35 @@ func (w *workspace) fits(s *plan.Saved, path string, st *state.State) error {
 			return refuse(again, "The secret variable %s has another value than it was made with.", name)
 		}
 	}
+	if name := w.contradicts(s, flags); name != "" {
+		return refuse(again, "It was made with another value of the variable %s than is given now.", name)
+	}
 	if moved := s.Moved(st); len(moved) > 0 {
 		return stalePlan(path, fmt.Sprintf("Since it was made, another run recorded %s anew.", listNames(moved, 5)))
 	}
 	return nil
+}
+
+// contradicts names a variable to which the command line gives another value than the plan was made with, or is empty. The plan's value
+// holds, so it would be passed over in silence. What the environment and the stack's files say is not meant for this plan alone.
+func (w *workspace) contradicts(s *plan.Saved, flags variableFlags) string {
+	flags.last = nil
+	all, _ := w.app.variableValues(flags) // what is wrong with them has been told
+	var given []spec.VariableValue
+	for _, v := range all {
+		fromFile := slices.ContainsFunc(flags.files, func(path string) bool { return shownPath(path, filepath.Separator) == v.Origin })
+		if (fromFile || v.Origin == "--var "+v.Name) && w.stack.Declares(v.Name) && !w.stack.Secret(v.Name) {
+			given = append(given, v)
+		}
+	}
+	now, _ := w.stack.VariableValues(given)
+	was, _ := w.stack.VariableValues(s.Variables)
+	for _, v := range given {
+		if a, b := now[v.Name], was[v.Name]; a != cty.NilVal && b != cty.NilVal && !a.RawEquals(b) {
+			return v.Name
+		}
+	}
+	return ""
 }
 
 // changedKeys are those that have another value in the two maps, or that only one has.

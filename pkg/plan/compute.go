@@ -35,7 +35,8 @@ func Compute(in Input) *Plan {
 	}
 	p.plan.Outputs = outputs(in)
 	for _, d := range in.Config.Data {
-		if !d.Askable() {
+		waits := func(a spec.Address) bool { on := p.current[a]; return on != nil && on.leftOut }
+		if !d.Askable() && !slices.ContainsFunc(d.Uses, waits) {
 			p.plan.Deferred = append(p.plan.Deferred, d.Address)
 		}
 	}

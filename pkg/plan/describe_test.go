@@ -43,8 +43,9 @@ func describe(p *plan.Plan) string {
 		say("step %d: %s %s%s%s", i, s.Phase, c.Address, optionally(" deposed ", c.Deposed), optionally(" after ", strings.Join(after, " ")))
 	}
 	for _, r := range p.Records {
-		say("record %s: applied %s observed %s%s%s%s%s", r.Address, values(r.Applied), values(r.Observed), optionally(" secrets ", strings.Join(keys(r.Secrets), " ")),
-			optionally(" assumed ", strings.Join(r.Assumed, " ")), optionally(" pending ", strings.Join(r.Pending, " ")), when(r.Unready, " unready"))
+		say("record %s: applied %s observed %s%s%s%s%s%s", r.Address, values(r.Applied), values(r.Observed), optionally(" secrets ", strings.Join(keys(r.Secrets), " ")),
+			optionally(" assumed ", strings.Join(r.Assumed, " ")), optionally(" pending ", strings.Join(r.Pending, " ")), when(r.Unready, " unready"),
+			optionally(" due ", strings.Join(keys(r.Due), " ")))
 	}
 	for _, l := range p.Leftovers {
 		say("leftover %s %s", l.Kind, l.ID)

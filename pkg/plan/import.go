@@ -30,6 +30,15 @@ func (p *planner) imports(d *decision) bool {
 		p.refuse(d, fmt.Sprintf("%s belongs to %s already", im.ID, on.address), fmt.Sprintf("moved {\n  from = %s\n  to   = %s\n}", on.address, d.address))
 		return true
 	}
+	for _, other := range p.in.Config.Imports {
+		if other.ID != im.ID || other.To == d.address {
+			continue
+		}
+		if on := p.current[other.To]; on != nil && on.recorded == nil && (KindRef{on.account, on.address.Kind}) == ref {
+			p.refuse(d, fmt.Sprintf("an import block binds %s to %s as well, and an object has one owner", im.ID, other.To), "correct the id in one of the two import blocks")
+			return true
+		}
+	}
 	object, gone := p.look(ref, im.ID)
 	if live := p.liveKind(ref); object == nil && live != nil && (gone || live.Listed) {
 		p.refuse(d, fmt.Sprintf("the account %s has no %s with the id %s", d.account, d.address.Kind, im.ID), "correct the id in the import block, or delete the block: then a new object is created")

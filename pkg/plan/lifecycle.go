@@ -26,50 +26,6 @@ func (c *Change) backUp(kind *spec.Kind, wanted []string, before string) {
 	c.BackupFirst = c.LosesData && kind.Backup != nil && slices.Contains(wanted, before)
 }
 
-// forced says why an object is replaced although none of its attributes takes that, or is empty.
-func (p *planner) forced(d *decision) (Cause, string) {
-	if slices.Contains(p.in.Options.Replace, d.address) {
-		return CauseAsked, "replaced because --replace asks for it"
-	}
-	for _, t := range d.desired.Triggers {
-		on := p.current[t.Address]
-		if on == nil || on == d {
-			continue
-		}
-		p.decide(on)
-		if on.changes(t.Attribute) {
-			return CauseTriggered, fmt.Sprintf("replaced because %s changes, as replace_triggered_by says", triggerName(t))
-		}
-	}
-	return "", ""
-}
-
-func triggerName(t spec.Trigger) string {
-	if t.Attribute == "" {
-		return t.Address.String()
-	}
-	return t.Address.String() + "." + t.Attribute
-}
-
-// changes: an object that exists is updated or replaced, and the attribute, where one is named, with it.
-func (d *decision) changes(attribute string) bool {
-	if d.change == nil || d.change.NeedsHand {
-		return false
-	}
-	replaced := d.change.Action == Replace || d.change.Action == Create && d.recorded != nil
-	switch {
-	case !replaced && d.change.Action != Update:
-		return false
-	case attribute == "":
-		return replaced || len(d.change.Operations) > 0
-	case attribute == "id":
-		return replaced
-	}
-	return slices.ContainsFunc(d.change.Attributes, func(a AttributeChange) bool {
-		return a.Name == attribute && (a.Effect == EffectUpdate || a.Effect == EffectReplace || a.Effect == EffectComputed)
-	})
-}
-
 // createFirst settles which replacements make before they remove: those whose block says so, and whatever they use that is
 // replaced, too. Its old object cannot go before theirs is gone, which goes after their new one is there.
 func (p *planner) createFirst() {

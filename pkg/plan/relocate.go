@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -46,13 +47,23 @@ func Relocate(st *state.State, moves []spec.Move, config *spec.Response) (*state
 		taken[to], at[origin] = origin, to
 		return true
 	}
+	var valid []spec.Move
 	for _, m := range moves {
-		if declared[m.From] || m.From.Key == (spec.Key{}) && m.To.Key == (spec.Key{}) && blocks[m.From] {
-			rng := m.Range
-			diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Moved and declared", Range: &rng,
-				Detail: fmt.Sprintf("%s is declared in this stack, so nothing can be moved away from it.", m.From), Remedy: "delete the moved block, or the other one"})
+		if !declared[m.From] && !(m.From.Key == (spec.Key{}) && m.To.Key == (spec.Key{}) && blocks[m.From]) {
+			valid = append(valid, m)
 			continue
 		}
+		rng := m.Range
+		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Moved and declared", Range: &rng,
+			Detail: fmt.Sprintf("%s is declared in this stack, so nothing can be moved away from it.", m.From), Remedy: "delete the moved block, or the other one"})
+	}
+	ordered, circle := inTurn(valid)
+	for _, m := range circle {
+		rng := m.Range
+		diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Moved in a circle", Range: &rng,
+			Detail: fmt.Sprintf("%s moves to %s, and other moved blocks lead from there back to %s.", m.From, m.To, m.From), Remedy: "delete the moved blocks that were carried out long ago"})
+	}
+	for _, m := range ordered {
 		for _, origin := range recorded {
 			now := at[origin]
 			to := m.To
@@ -85,6 +96,32 @@ func Relocate(st *state.State, moves []spec.Move, config *spec.Response) (*state
 		}
 	}
 	return relocated(st, at, diags)
+}
+
+// inTurn orders moves, which stand in any order and in any file: one that leads to where another begins comes before it, and what is
+// said of one instance comes before what is said of its whole block. Those that lead in a circle are told apart.
+func inTurn(moves []spec.Move) (ordered, circle []spec.Move) {
+	leads := func(a, b spec.Move) bool { return a.To.Covers(b.From) || b.From.Covers(a.To) }
+	before := func(i int) (before []int) {
+		for j, m := range moves {
+			switch at := moves[i]; {
+			case i == j:
+			case leads(m, at), at.From != m.From && at.From.Covers(m.From) && !leads(at, m):
+				before = append(before, j)
+			}
+		}
+		return before
+	}
+	order, _ := dag.Sort(len(moves), before)
+	for _, i := range order {
+		ordered = append(ordered, moves[i])
+	}
+	for _, round := range dag.Components(len(moves), before) {
+		for _, i := range round {
+			circle = append(circle, moves[i])
+		}
+	}
+	return ordered, circle
 }
 
 // relocated applies the new addresses to a copy.

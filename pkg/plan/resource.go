@@ -80,6 +80,7 @@ func (p *planner) keep(d *decision) {
 	}
 	p.noteUnmet(d)
 	d.record = p.recordOf(d, b, resume)
+	p.noteDue(d)
 	if c.Action == NoOp && len(c.Attributes) == 0 && len(c.Notes) == 0 && c.Unsupported == "" {
 		d.change = nil
 	}

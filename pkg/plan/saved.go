@@ -44,6 +44,9 @@ const (
 	savedVersion = 1
 )
 
+// SavedMagic is what every saved plan begins with, of whatever version.
+const SavedMagic = savedFormat + " "
+
 // SavedError is a file that is no plan, or none that this version can carry out.
 type SavedError struct {
 	Reason string // a sentence without its stop
@@ -106,7 +109,18 @@ func versionsOf(st *state.State) map[string]int64 {
 
 // Moved are the resources that the plan rests on and that were recorded anew since, sorted.
 func (s *Saved) Moved(st *state.State) []string {
-	versions := versionsOf(st)
+	to := make(map[spec.Address]spec.Address, len(s.Plan.Moved)) // the plan names them as they are after its moves
+	for _, m := range s.Plan.Moved {
+		to[m.From] = m.To
+	}
+	versions := make(map[string]int64, len(st.Resources))
+	for _, r := range st.Resources {
+		row := *r
+		if now, ok := to[r.Address]; ok {
+			row.Address = now
+		}
+		versions[rowName(&row)] = r.Version
+	}
 	var moved []string
 	for _, name := range slices.Sorted(maps.Keys(s.Rows)) {
 		if versions[name] != s.Rows[name] {
@@ -144,7 +158,7 @@ func DecodeSaved(data []byte) (*Saved, error) {
 	head, body, _ := bytes.Cut(data, []byte("\n"))
 	words := strings.Fields(string(head[:min(len(head), 200)]))
 	if len(words) != 3 || words[0] != savedFormat {
-		return nil, &SavedError{Reason: "it is not a plan that vpsync saved", Remedy: "vpsync plan --out FILE"}
+		return nil, &SavedError{Reason: "it is not a plan that vpsync saved", Remedy: "vpsync plan --out plan.vpsplan"}
 	}
 	var version int
 	if _, err := fmt.Sscanf(words[1], "%d", &version); err != nil || version < 1 {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -24,13 +23,29 @@ func (p Pattern) Matches(a spec.Address) bool {
 	if !strings.ContainsAny(string(p), "*?") {
 		return false
 	}
-	for _, candidate := range []string{text, block, a.Kind} {
-		// Brackets are parts of addresses, not classes of letters.
-		if ok, err := path.Match(strings.NewReplacer("[", `\[`, "]", `\]`).Replace(string(p)), candidate); err == nil && ok {
-			return true
+	return slices.ContainsFunc([]string{text, block, a.Kind}, func(candidate string) bool {
+		return matches([]rune(string(p)), []rune(candidate))
+	})
+}
+
+// matches: * stands for any text, ? for any one character. Whatever else is in an address stands for itself: a key may hold the
+// slashes, brackets and backslashes that mean something in patterns for files.
+func matches(pattern, text []rune) bool {
+	at, star, from := 0, -1, 0
+	for i := 0; i < len(text); {
+		switch {
+		case at < len(pattern) && pattern[at] == '*':
+			star, from, at = at, i, at+1
+		case at < len(pattern) && (pattern[at] == '?' || pattern[at] == text[i]):
+			at, i = at+1, i+1
+		case star >= 0: // the last * stands for one more
+			from++
+			at, i = star+1, from
+		default:
+			return false
 		}
 	}
-	return false
+	return strings.Trim(string(pattern[at:]), "*") == ""
 }
 
 // LeftOut is a change that is not part of the plan because of what the operator selected.
@@ -38,6 +53,8 @@ type LeftOut struct {
 	Address spec.Address
 	Deposed string
 	Action  Action
+	// CreateFirst is that of the change.
+	CreateFirst bool
 	// WaitsFor is the excluded resource that this one cannot go before, or nil where it was just not selected.
 	WaitsFor *spec.Address
 }
@@ -117,7 +134,7 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 			continue
 		}
 		if p.in.Options.Only == nil && (c.Action != NoOp || len(c.Attributes) > 0) {
-			plan.LeftOut = append(plan.LeftOut, LeftOut{Address: c.Address, Deposed: c.Deposed, Action: c.Action, WaitsFor: waits[i]})
+			plan.LeftOut = append(plan.LeftOut, LeftOut{Address: c.Address, Deposed: c.Deposed, Action: c.Action, CreateFirst: c.CreateFirst, WaitsFor: waits[i]})
 		}
 		out[c.Address] = true
 	}
@@ -143,7 +160,7 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 	selected := func(a spec.Address) bool { return !out[a] }
 	plan.Questions = slices.DeleteFunc(plan.Questions, func(q Question) bool { return q.Address != nil && out[*q.Address] && q.Kind != AskPending })
 	plan.Unsettled = slices.DeleteFunc(plan.Unsettled, func(a spec.Address) bool { return !selected(a) })
-	plan.Records = slices.DeleteFunc(plan.Records, func(r *state.Resource) bool { return !selected(r.Address) })
+	plan.Records = slices.DeleteFunc(plan.Records, func(r *state.Resource) bool { return !selected(r.Address) && !p.owes(r.Address, out) })
 }
 
 // unmatched are patterns that name nothing in the configuration or the state. A misspelt --exclude would let happen what it is meant
@@ -151,6 +168,11 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 func (p *planner) unmatched() {
 	for _, t := range slices.Concat(p.in.Options.Targets, p.in.Options.Excludes) {
 		if slices.ContainsFunc(p.all, func(d *decision) bool { return t.Matches(d.address) }) {
+			continue
+		}
+		if strings.HasPrefix(string(t), spec.DataPrefix) {
+			p.plan.Unmatched = append(p.plan.Unmatched, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Data cannot be selected",
+				Detail: fmt.Sprintf("%q is about data, which is read whenever something needs it and is never changed. What is selected are resources.", string(t))})
 			continue
 		}
 		var known []string

@@ -17,10 +17,57 @@ func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (c
 	ctx, diags := x.context(x.refs(e), each)
 	v, problems := e.Value(ctx)
 	diags = append(diags, x.tell(problems, e, ctx)...)
+	if !problems.HasErrors() && x.picked(e, ctx) {
+		v = v.Mark(Sensitive)
+	}
 	if diags.HasErrors() || !v.IsWhollyKnown() && needsLost(ctx) {
 		v = lost // some expressions that are unknown as a whole forget why
 	}
 	return v, diags
+}
+
+// picked: a secret decides which part of an object the expression comes to. The expression language keeps the marks of a key for
+// lists and maps alone, and what a secret picks tells the secret. Keys that only a loop inside the expression knows are passed over.
+func (x *Session) picked(e hclsyntax.Expression, ctx *hcl.EvalContext) bool {
+	keys, known := x.keys[e]
+	if !known {
+		f := &keyFinder{}
+		_ = hclsyntax.Walk(e, f)
+		keys, x.keys[e] = f.keys, f.keys
+	}
+	return slices.ContainsFunc(keys, func(key hclsyntax.Expression) bool {
+		v, problems := key.Value(ctx)
+		return !problems.HasErrors() && IsSensitive(v)
+	})
+}
+
+// keyFinder gathers what stands in brackets, but for what nonsensitive() declares to be none of a secret.
+type keyFinder struct {
+	keys []hclsyntax.Expression
+	open int // how many of those calls it is in
+}
+
+// Enter is what it does on the way down.
+func (f *keyFinder) Enter(n hclsyntax.Node) hcl.Diagnostics {
+	switch n := n.(type) {
+	case *hclsyntax.FunctionCallExpr:
+		if n.Name == "nonsensitive" {
+			f.open++
+		}
+	case *hclsyntax.IndexExpr:
+		if f.open == 0 {
+			f.keys = append(f.keys, n.Key)
+		}
+	}
+	return nil
+}
+
+// Exit is what it does on the way up.
+func (f *keyFinder) Exit(n hclsyntax.Node) hcl.Diagnostics {
+	if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "nonsensitive" {
+		f.open--
+	}
+	return nil
 }
 
 // needsLost: something that the expression names could not be worked out.

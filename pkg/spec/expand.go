@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
@@ -54,7 +55,7 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 		var n int
 		switch {
 		case err != nil || v.IsNull():
-			return nilExpansion(diags, s.problem(at, "Not a count", "count is a whole number of 0 or more.", ""))
+			return nilExpansion(diags, x.explained(r.count, "Not a count", "count is a whole number of 0 or more."))
 		case !v.IsKnown():
 			return x.unknownExpansion(r, diags, s.problem(at, "Count is known only after apply",
 				fmt.Sprintf("How many instances %s has must be known when planning, and this depends on what only apply can tell.", r),
@@ -62,9 +63,9 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 		case secret:
 			return nilExpansion(diags, s.problem(at, "Count derives from a secret", "How many instances there are would tell something of it.", "count = nonsensitive(...)"))
 		case gocty.FromCtyValue(v, &n) != nil || n < 0:
-			return nilExpansion(diags, s.problem(at, "Not a count", "count is a whole number of 0 or more.", ""))
+			return nilExpansion(diags, x.explained(r.count, "Not a count", "count is a whole number of 0 or more."))
 		case n > maxInstances:
-			return nilExpansion(diags, s.problem(at, "Too many instances", fmt.Sprintf("A block may have %d instances.", maxInstances), ""))
+			return nilExpansion(diags, x.explained(r.count, "Too many instances", fmt.Sprintf("A block may have %d instances.", maxInstances)))
 		}
 		e := &expansion{form: counted}
 		for i := range n {
@@ -126,6 +127,14 @@ func (x *Session) expandForEach(r *resource) (*expansion, Diagnostics) {
 		e.each[key] = eachValue{value, x.tick}
 	}
 	return e, diags
+}
+
+// explained is a problem with what an expression came to: it shows the values that are involved.
+func (x *Session) explained(e hclsyntax.Expression, summary, detail string) Diagnostic {
+	d := x.stack.problem(e.Range(), summary, detail, "")
+	ctx, _ := x.context(x.refs(e), nil)
+	d.Values = involved(e, ctx)
+	return d
 }
 
 func nilExpansion(diags Diagnostics, d Diagnostic) (*expansion, Diagnostics) {

@@ -22,7 +22,12 @@ func involved(e hcl.Expression, ctx *hcl.EvalContext) []string {
 	var out []string
 	for _, t := range e.Variables() {
 		v, diags := t.TraverseAbs(ctx)
-		if diags.HasErrors() {
+		cut := false
+		for diags.HasErrors() && len(t) > 2 { // what has no such part is shown up to there
+			t, cut = t[:len(t)-1], true
+			v, diags = t.TraverseAbs(ctx)
+		}
+		if diags.HasErrors() || cut && isLost(v) {
 			continue
 		}
 		if line := t.RootName() + rest(t) + " " + told(v); !slices.Contains(out, line) {
@@ -77,6 +82,8 @@ func told(v cty.Value) string {
 func formOf(v cty.Value) string {
 	ty := v.Type()
 	switch {
+	case ty.IsObjectType() && len(ty.AttributeTypes()) == 1:
+		return "an object with 1 attribute"
 	case ty.IsObjectType():
 		return fmt.Sprintf("an object with %d attributes", len(ty.AttributeTypes()))
 	case ty.IsMapType(), ty.IsListType(), ty.IsSetType(), ty.IsTupleType():

@@ -37,8 +37,9 @@ type Session struct {
 
 	missing    map[hcl.Range]Diagnostic // of references to instances that are not there, for when they are asked for
 	references map[hclsyntax.Expression][]reference
-	known      map[string]int // of each block, how often an object of it came to be known
-	tick       int            // how often any did
+	keys       map[hclsyntax.Expression][]hclsyntax.Expression // in the brackets of each expression, where they are no literals
+	known      map[string]int                                  // of each block, how often an object of it came to be known
+	tick       int                                             // how often any did
 	tickOf     map[Address]int
 	tickBelow  map[string]int  // the last one of any block that a block depends on
 	stamps     map[string]int  // of each block, how often an object of one that it depends on came to be known
@@ -75,7 +76,7 @@ func (s *Stack) session(r Request, outline bool) *Session {
 		objects:   make(map[Address]Values, len(r.Objects)), known: map[string]int{}, stamps: map[string]int{},
 		locals: map[string]stamped[cty.Value]{}, expansions: map[string]stamped[*expansion]{},
 		instances: make(map[Address]stamped[*instance], len(r.Objects)), whole: map[string]stamped[cty.Value]{},
-		references: map[hclsyntax.Expression][]reference{}, missing: map[hcl.Range]Diagnostic{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickBelow: map[string]int{},
+		references: map[hclsyntax.Expression][]reference{}, keys: map[hclsyntax.Expression][]hclsyntax.Expression{}, missing: map[hcl.Range]Diagnostic{}, cyclic: map[string]bool{}, tickOf: map[Address]int{}, tickBelow: map[string]int{},
 	}
 	for a, v := range r.Objects {
 		x.objects[a] = v

@@ -108,11 +108,18 @@ func (x *Session) broken(r rule, each map[string]cty.Value, summary string, seve
 	}
 	secret := IsSensitive(message)
 	message, _ = message.UnmarkDeep()
-	text := "The rule that it breaks has a message that holds a secret."
-	if converted, err := convert.Convert(message, cty.String); err == nil && !secret && converted.IsKnown() && !converted.IsNull() {
-		text = converted.AsString()
-	} else if err == nil && !secret && !converted.IsKnown() {
+	text := ""
+	switch converted, err := convert.Convert(message, cty.String); {
+	case secret:
+		text = "The rule that it breaks has a message that holds a secret."
+	case err != nil:
+		text = fmt.Sprintf("The rule that it breaks has no message to show: its error_message is %s, and no text.", formOf(message))
+	case !converted.IsKnown():
 		text = "The message of the rule is known only after apply."
+	case converted.IsNull():
+		text = "The rule that it breaks has no message to show: its error_message is null."
+	default:
+		text = converted.AsString()
 	}
 	ctx, _ := x.context(x.refs(r.condition), each)
 	d := x.stack.sources.at(Diagnostic{Severity: severity, Summary: summary, Detail: text, Range: rangeOf(r.condition.Range())})

@@ -240,9 +240,28 @@ func cronProblem(s string) (problem string) {
 	return ""
 }
 
-// display writes a known, unmarked value as HCL.
+// display writes a known, unmarked value as HCL, on one line: line ends inside a text are written as \n, so each that there is stands
+// between the attributes of an object.
 func display(v cty.Value) string {
-	return string(hclwrite.TokensForValue(v).Bytes())
+	text := string(hclwrite.TokensForValue(v).Bytes())
+	if v.Type().IsPrimitiveType() || !strings.Contains(text, "\n") {
+		return text
+	}
+	var out strings.Builder
+	opened := true
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		switch {
+		case i == 0:
+		case opened || strings.HasPrefix(line, "}"):
+			out.WriteByte(' ')
+		default:
+			out.WriteString(", ")
+		}
+		out.WriteString(line)
+		opened = strings.HasSuffix(line, "{")
+	}
+	return out.String()
 }
 
 // joinWords is a list in a sentence: a, b and c.

@@ -50,6 +50,9 @@ type Resource struct {
 	Pending []string `json:"pending,omitzero"`
 	// Unready: the object was created but has not been seen ready.
 	Unready bool `json:"unready,omitzero"`
+	// Due are replacements that the object is owed: names of what replace_triggered_by lists, each with a digest of its value before
+	// the change that triggers. Where the value is another by now, the change was carried out and the replacement was not.
+	Due map[string]string `json:"due,omitzero"`
 	Policy
 	// Detail is the value of the kind's changed attribute as of the last detail read, and when that was; it is
 	// trusted only if DetailTrusted.

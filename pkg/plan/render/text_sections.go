@@ -64,7 +64,7 @@ func (pg *page) leftOut(all []plan.LeftOut) {
 		if l.WaitsFor != nil {
 			parts = append(parts, part{"  waits for " + address(*l.WaitsFor), pg.Dim})
 		}
-		pg.heading(pg.Dim(fmt.Sprintf("%3s ", Symbol(l.Action))), l.Address, parts)
+		pg.heading(pg.Dim(fmt.Sprintf("%3s ", ChangeSymbol(&plan.Change{Action: l.Action, CreateFirst: l.CreateFirst}))), l.Address, parts)
 	}
 	pg.prose(changeIndent, 0, "Nothing that is carried out waits for any of these, so they can follow at any time. Until then the account is not as the configuration says.", pg.Dim)
 }

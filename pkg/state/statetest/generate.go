@@ -21,11 +21,15 @@ func Resource(t *rapid.T) *state.Resource {
 		Policy: state.Policy{
 			Unsupported:    rapid.SampledFrom([]spec.OnUnsupported{"", spec.UnsupportedError, spec.UnsupportedForget, spec.UnsupportedIgnore}).Draw(t, "unsupported"),
 			PreventDestroy: rapid.Bool().Draw(t, "prevent_destroy"),
+			BackupBefore:   rapid.SliceOfN(rapid.SampledFrom([]string{spec.BackupDelete, spec.BackupReplace}), 1, 2).Draw(t, "backup_before"),
 			Uses:           rapid.SliceOfN(address(), 1, 3).Draw(t, "uses"),
 			Hidden:         rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "hidden"),
 		},
 		Detail: rapid.String().Draw(t, "detail"), DetailTrusted: rapid.Bool().Draw(t, "trusted"),
 		CreatedAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "created"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
+	}
+	if rapid.Bool().Draw(t, "due") {
+		r.Due = map[string]string{rapid.String().Draw(t, "trigger"): "00"}
 	}
 	if rapid.Bool().Draw(t, "secret") {
 		r.Secrets = map[string]state.Digest{rapid.String().Draw(t, "name"): {KeyID: "k", Place: rapid.String().Draw(t, "place"), Sum: "00"}}
