@@ -31,6 +31,8 @@ type workspace struct {
 	clock    providers.Clock
 	// everywhere: plans look at every kind, also at those of which the stack has nothing.
 	everywhere bool
+	// unpriced: plans are not asked what they cost.
+	unpriced bool
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(class string, until time.Time)
 	close   []func() error

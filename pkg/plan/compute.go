@@ -40,6 +40,7 @@ func Compute(in Input) *Plan {
 		}
 	}
 	p.plan.Cost = p.cost()
+	p.price()
 	return p.plan
 }
 
