@@ -78,7 +78,7 @@ type Prices struct {
 	// Totals are sums of known differences, by account and currency; one of nothing is among them.
 	Totals []PriceTotal
 	// Unknown counts the changes of which no difference is known, by account and kind.
-	Unknown []PriceUnknown
+	Unknown []PricedObjects
 	// Stay are resources whose objects are let go of, have a known price and go on being charged for.
 	Stay []spec.Address
 }
@@ -89,8 +89,8 @@ type PriceTotal struct {
 	Money
 }
 
-// PriceUnknown counts objects whose price nobody tells.
-type PriceUnknown struct {
+// PricedObjects counts objects of one kind.
+type PricedObjects struct {
 	Account, Kind string
 	Objects       int
 }
@@ -119,7 +119,7 @@ func (s *sums) prices() (p Prices) {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Currency, b.Currency))
 	})
 	for _, ref := range slices.SortedFunc(maps.Keys(s.unknown), compareRefs) {
-		p.Unknown = append(p.Unknown, PriceUnknown{ref.Account, ref.Kind, s.unknown[ref]})
+		p.Unknown = append(p.Unknown, PricedObjects{ref.Account, ref.Kind, s.unknown[ref]})
 	}
 	return p
 }
@@ -219,7 +219,7 @@ func (e PriceEntry) money(known bool) *Money {
 // charged are the values by which an object that exists is charged: the last that anybody knows.
 func (p *planner) charged(d *decision, c *Change) spec.Values {
 	if d.recorded != nil {
-		return KnownValues(d.kind, d.recorded, d.live)
+		return knownValues(d.kind, d.recorded, d.live)
 	}
 	if o, _ := p.look(KindRef{c.Account, c.Kind}, c.ID); o != nil {
 		return maps.Clone(o.Values)
@@ -253,9 +253,9 @@ func (p *planner) becomes(d *decision, c *Change) spec.Values {
 	return out
 }
 
-// KnownValues are what was asked for of a recorded object, overlaid with what the API answered last, and with what it answers now
+// knownValues are what was asked for of a recorded object, overlaid with what the API answered last, and with what it answers now
 // where live is not nil. Secrets are not among them.
-func KnownValues(kind *spec.Kind, r *state.Resource, live *spec.Object) spec.Values {
+func knownValues(kind *spec.Kind, r *state.Resource, live *spec.Object) spec.Values {
 	out := conformed(kind, r.Applied)
 	for name, v := range conformed(kind, r.Observed) {
 		out[name] = v

@@ -259,7 +259,7 @@ func sectionsPlan(t *testing.T) *plan.Plan {
 			Totals: []plan.PriceTotal{
 				{Account: "servosphere", Money: plan.Money{Amount: "20.00", Currency: "EUR"}}, {Account: "servosphere.eu", Money: plan.Money{Amount: "-5.10"}},
 			},
-			Unknown: []plan.PriceUnknown{{Account: "evotic", Kind: "server", Objects: 1}, {Account: "servosphere", Kind: "server", Objects: 2}, {Account: "servosphere", Kind: "volume", Objects: 1}},
+			Unknown: []plan.PricedObjects{{Account: "evotic", Kind: "server", Objects: 1}, {Account: "servosphere", Kind: "server", Objects: 2}, {Account: "servosphere", Kind: "volume", Objects: 1}},
 			Stay:    []spec.Address{at(t, "volume.data")},
 		},
 		Counts: plan.Counts{Change: 1}, Managed: 20, Reads: 9,

@@ -188,7 +188,7 @@ type CostDocument struct {
 // MonthlyDocument is plan.Prices.
 type MonthlyDocument struct {
 	Totals       []TotalDocument   `json:"totals"`
-	Unknown      []UnknownDocument `json:"unknown"`
+	Unknown      []ObjectsDocument `json:"unknown"`
 	StillCharged []string          `json:"still_charged"`
 }
 
@@ -199,8 +199,8 @@ type TotalDocument struct {
 	Currency string `json:"currency,omitempty"`
 }
 
-// UnknownDocument is plan.PriceUnknown.
-type UnknownDocument struct {
+// ObjectsDocument is plan.PricedObjects.
+type ObjectsDocument struct {
 	Account string `json:"account"`
 	Kind    string `json:"kind"`
 	Objects int    `json:"objects"`
@@ -224,7 +224,7 @@ type MoneyDocument struct {
 func NewMonthlyDocument(p plan.Prices) MonthlyDocument {
 	return MonthlyDocument{
 		Totals:       each(p.Totals, func(t plan.PriceTotal) TotalDocument { return TotalDocument{t.Account, t.Amount, t.Currency} }),
-		Unknown:      each(p.Unknown, func(u plan.PriceUnknown) UnknownDocument { return UnknownDocument(u) }),
+		Unknown:      each(p.Unknown, func(u plan.PricedObjects) ObjectsDocument { return ObjectsDocument(u) }),
 		StillCharged: each(p.Stay, spec.Address.String),
 	}
 }

@@ -32,7 +32,7 @@ func PriceWords(p plan.Prices) string {
 	if len(parts) > 1 {
 		parts = []string{list(parts, 0)}
 	}
-	if unknown := UnknownWords(p.Unknown, true); unknown != "" {
+	if unknown := ObjectWords(p.Unknown, true); unknown != "" {
 		parts = append(parts, "unknown for "+unknown)
 	}
 	for _, a := range p.Stay {
@@ -44,8 +44,8 @@ func PriceWords(p plan.Prices) string {
 	return strings.Join(parts, "; ")
 }
 
-// UnknownWords count objects by account and kind: "2 servers and 1 volume of servosphere".
-func UnknownWords(all []plan.PriceUnknown, accounts bool) string {
+// ObjectWords count objects by account and kind: "2 servers and 1 volume of servosphere".
+func ObjectWords(all []plan.PricedObjects, accounts bool) string {
 	var parts, kinds []string
 	for i, u := range all {
 		kinds = append(kinds, Plural(u.Objects, Noun(u.Kind)))
