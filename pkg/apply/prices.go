@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -29,7 +30,7 @@ func (e *evaluation) priced(ctx context.Context, refs []plan.KindRef) error {
 		if !asked {
 			if answer, asked = e.answered(from); !asked {
 				before, _ := e.planner.Accounts.requests()
-				answer, err = client.Ask(ctx, price.Data, nil)
+				answer, err = askWithin(ctx, client, price.Data)
 				after, _ := e.planner.Accounts.requests()
 				e.asked += after - before
 				if ctx.Err() != nil {
@@ -44,6 +45,20 @@ func (e *evaluation) priced(ctx context.Context, refs []plan.KindRef) error {
 		e.prices[ref] = priceList(price, kind, answer)
 	}
 	return nil
+}
+
+// priceTimeout bounds the read of a list of prices, with its repetitions and its waits for the rate limit: a plan waits no longer for
+// what it can do without.
+const priceTimeout = 15 * time.Second
+
+func askWithin(ctx context.Context, client *providers.Client, name string) (spec.Values, error) {
+	bounded, cancel := context.WithTimeout(ctx, priceTimeout)
+	defer cancel()
+	answer, err := client.Ask(bounded, name, nil)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("no answer within %s", priceTimeout)
+	}
+	return answer, err
 }
 
 // answered is what a data block was told that asks the same.
