@@ -35,8 +35,8 @@ type costDocument struct {
 
 type accountCostings struct {
 	Account  string `json:"account"`
-	Provider string `json:"provider"`
-	Title    string `json:"title"`
+	Provider string `json:"provider,omitempty"` // it and the title are missing where an account is recorded, and not configured any more
+	Title    string `json:"title,omitempty"`
 	// Billing: the API tells what an account was charged. Usage, at most of two periods, and Invoices are missing where it was not
 	// told.
 	Billing  bool              `json:"billing"`
@@ -101,11 +101,25 @@ func (a *app) cost(ctx context.Context) (err error) {
 		return err
 	}
 	a.hintAtSandbox(ctx, st)
+	for _, r := range st.Resources {
+		if w.definitions[r.Account] == nil {
+			unconnected[r.Account] = &apply.AccountError{Account: r.Account}
+		}
+	}
+	names := map[string]bool{}
+	for name := range w.definitions {
+		names[name] = true
+	}
+	for name := range unconnected {
+		names[name] = true
+	}
 	var all []accountCost
 	var problems spec.Diagnostics
-	for name := range keysSorted(w.definitions) {
-		def := w.definitions[name]
-		c := accountCost{name: name, provider: def.Name, title: def.Title, tells: def.Billing != nil}
+	for name := range keysSorted(names) {
+		c := accountCost{name: name}
+		if def := w.definitions[name]; def != nil {
+			c.provider, c.title, c.tells = def.Name, def.Title, def.Billing != nil
+		}
 		if err := unconnected[name]; err != nil {
 			c.problems = []error{err}
 		} else {
@@ -191,7 +205,7 @@ func (a *app) writeCosts(all []accountCost) error {
 		if i > 0 {
 			fmt.Fprintln(a.out)
 		}
-		fmt.Fprintf(a.out, "%s (%s)\n", style.Bold(render.Escape(c.name)), render.Escape(c.title))
+		fmt.Fprintf(a.out, "%s (%s)\n", style.Bold(render.Escape(c.name)), render.Escape(orElse(c.title, "not configured any more")))
 		say := func(text string) { note(render.Prose(a.out, 2, 2, text, a.outOptions())) }
 		switch b := c.bill; {
 		case b != nil:
