@@ -194,7 +194,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	}{
 		{"The main job:", []*cobra.Command{a.initCommand(), a.fmtCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
 		{"Objects and questions:", []*cobra.Command{a.taskCommand(), a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
-		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.historyCommand(), a.blameCommand(), a.stateCommand()}},
+		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.historyCommand(), a.blameCommand(), a.costCommand(), a.stateCommand()}},
 		{"About the tool:", []*cobra.Command{a.doctorCommand(), a.providersCommand(), a.schemaCommand(), a.sandboxCommand(), a.versionCommand(), a.manCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})

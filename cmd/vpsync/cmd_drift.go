@@ -34,7 +34,7 @@ func (a *app) drift(ctx context.Context, o driftOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	w.everywhere = o.unmanaged
+	w.everywhere, w.unpriced = o.unmanaged, true
 	// Nothing will be sent, so what a plan would ask before sending is no matter here.
 	made, err := w.make(ctx, plan.Options{ConfirmGone: true}, apply.RefreshAuto)
 	if err != nil {

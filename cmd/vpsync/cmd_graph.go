@@ -116,6 +116,7 @@ func (a *app) planGraph(ctx context.Context, vars variableFlags) (_ *graph.Graph
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	w.unpriced = true
 	made, err := w.make(ctx, plan.Options{}, apply.RefreshAuto)
 	if err != nil {
 		return nil, err

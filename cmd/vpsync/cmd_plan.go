@@ -168,7 +168,7 @@ func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.Refresh
 		return nil, err
 	}
 	planner := w.planner(o, mode)
-	planner.Everywhere = w.everywhere
+	planner.Everywhere, planner.Unpriced = w.everywhere, w.unpriced
 	made, diags, err := w.planned(ctx, planner, st)
 	return w.checked(made, diags, err)
 }

@@ -25,7 +25,9 @@ type providerDocument struct {
 	Auth     authDocument `json:"auth"`
 	// RateLimits are the classes that requests are counted in.
 	RateLimits []rateLimitDocument `json:"rate_limits"`
-	Kinds      []kindDocument      `json:"kinds"`
+	// Billing names the data sources that tell what the account was charged, absent where the API has none.
+	Billing *billingDocument `json:"billing,omitempty"`
+	Kinds   []kindDocument   `json:"kinds"`
 	// Data are the questions that a stack may ask: what is given of an attribute is asked with, what is computed is the answer.
 	Data []dataDocument `json:"data"`
 	// Tasks are what can be done to an object once.
@@ -45,6 +47,20 @@ type authDocument struct {
 	Name   string `json:"name,omitempty"`
 }
 
+type billingDocument struct {
+	Usage    string `json:"usage,omitempty"`
+	Invoices string `json:"invoices,omitempty"`
+}
+
+// priceDocument is where the monthly price of an object is found: in the entry of a list that a data source answers.
+type priceDocument struct {
+	Data     string            `json:"data"`
+	List     string            `json:"list"`
+	Match    map[string]string `json:"match"` // attribute to the member of the entry that equals it
+	Monthly  string            `json:"monthly"`
+	Currency string            `json:"currency,omitempty"` // "EUR", or the member that tells it
+}
+
 type rateLimitDocument struct {
 	Name       string  `json:"name"`
 	Requests   int     `json:"requests"`
@@ -58,6 +74,9 @@ type kindDocument struct {
 	Identity    []string `json:"identity"`
 	HoldsData   bool     `json:"holds_data"`
 	WhenGone    string   `json:"when_gone"` // recreate, or forget what ends by itself
+	// Billed: each object is charged for; Price is absent where the API does not tell how much.
+	Billed bool           `json:"billed"`
+	Price  *priceDocument `json:"price,omitempty"`
 	// Parent is the kind that objects live under; their ids are PARENT/ID.
 	Parent          string `json:"parent,omitempty"`
 	ParentAttribute string `json:"parent_attribute,omitempty"`
@@ -111,10 +130,22 @@ func newProviderDocument(def *providers.Definition) providerDocument {
 		l := def.Schema.RateLimits[name]
 		d.RateLimits = append(d.RateLimits, rateLimitDocument{name, l.Requests, l.Per.Seconds(), name == def.Schema.DefaultRateLimit})
 	}
+	if def.Billing != nil {
+		d.Billing = &billingDocument{}
+		if u := def.Billing.Usage; u != nil {
+			d.Billing.Usage = u.Data
+		}
+		if i := def.Billing.Invoices; i != nil {
+			d.Billing.Invoices = i.Data
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(def.Schema.Kinds)) {
 		k := def.Schema.Kinds[name]
 		kd := kindDocument{Name: name, Description: k.Description, Identity: k.Identity, HoldsData: k.HoldsData, WhenGone: string(k.WhenGone), Cannot: cannot(k),
-			Parent: k.Parent, ParentAttribute: k.ParentAttribute}
+			Parent: k.Parent, ParentAttribute: k.ParentAttribute, Billed: k.Billed}
+		if p := def.Kinds[name].Price; p != nil {
+			kd.Price = &priceDocument{p.Data, p.List, p.Match, p.Monthly, orElse(p.Currency, p.CurrencyIn)}
+		}
 		if w := def.Kinds[name].Wait; w != nil {
 			kd.Ready = &waitDocument{w.Ready, w.Timeout.Seconds()}
 		}
@@ -258,11 +289,40 @@ func (d providerDocument) budget() string {
 	return "Requests are limited: " + strings.Join(parts, ", ") + "."
 }
 
+// bills says which data sources tell what an account was charged.
+func (d providerDocument) bills() string {
+	switch b := d.Billing; {
+	case b == nil:
+		return "The API does not tell what an account was charged."
+	case b.Invoices == "":
+		return fmt.Sprintf("What an account was charged is told by data %s.", b.Usage)
+	case b.Usage == "":
+		return fmt.Sprintf("Invoices are told by data %s.", b.Invoices)
+	default:
+		return fmt.Sprintf("What an account was charged is told by data %s, and its invoices by data %s.", b.Usage, b.Invoices)
+	}
+}
+
+// words say where a price is found: price_monthly of the entry of data plans whose id is plan_id.
+func (p *priceDocument) words() string {
+	var same []string
+	for name := range keysSorted(p.Match) {
+		same = append(same, fmt.Sprintf("%s is %s", p.Match[name], name))
+	}
+	return fmt.Sprintf("%s of the entry of data %s whose %s", p.Monthly, p.Data, strings.Join(same, ", and "))
+}
+
 // habits says, a sentence each, how objects of the kind live.
 func (k kindDocument) habits() []string {
 	out := []string{"Recognised by " + strings.Join(k.Identity, ", ") + "."}
 	if k.HoldsData {
 		out = append(out, "Losing one loses data.")
+	}
+	switch {
+	case k.Price != nil:
+		out = append(out, fmt.Sprintf("Charged for by the month: %s.", k.Price.words()))
+	case k.Billed:
+		out = append(out, "Charged for; the API does not tell how much.")
 	}
 	if k.WhenGone == string(spec.GoneForget) {
 		out = append(out, "One that is gone has ended by itself, and is not made again.")
@@ -321,6 +381,7 @@ func (d providerDocument) write(to io.Writer, o, prose render.Options) error {
 	if limits := d.budget(); limits != "" {
 		say(0, 0, limits)
 	}
+	say(0, 0, d.bills())
 	say(0, 0, fmt.Sprintf("What the vendor does not print was inferred; the lines are those of %s.provider.hcl.", d.Name))
 	for _, k := range d.Kinds {
 		fmt.Fprintf(w, "\n%s\n", s.Bold(k.Name))

@@ -17,6 +17,7 @@ func (d providerDocument) markdown() string {
 	if limits := d.budget(); limits != "" {
 		line("%s", plainMarkdown(limits))
 	}
+	line("%s", plainMarkdown(d.bills()))
 	line("\nAn operation that is *inferred* is not printed by the vendor: if an account answers 404 to it, correct that line of `%s%s`.\n", d.Name, definitionSuffix)
 	operations := func(list []operationDocument) {
 		line("\n| operation | request | from | counts as |")

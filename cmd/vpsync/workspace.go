@@ -25,12 +25,16 @@ type workspace struct {
 	stack    *spec.Stack
 	request  spec.Request
 	accounts apply.Accounts
-	store    *sqlite.Store
-	lock     state.Lock
-	key      state.Key
-	clock    providers.Clock
+	// definitions by account, also of those that could not be connected.
+	definitions map[string]*providers.Definition
+	store       *sqlite.Store
+	lock        state.Lock
+	key         state.Key
+	clock       providers.Clock
 	// everywhere: plans look at every kind, also at those of which the stack has nothing.
 	everywhere bool
+	// unpriced: plans are not asked what they cost.
+	unpriced bool
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(class string, until time.Time)
 	close   []func() error
@@ -72,16 +76,20 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 }
 
 // open makes a stack ready to work on. A writer takes the lock at once, before anything is read that a plan depends on.
-func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *workspace, err error) {
+func (a *app) open(ctx context.Context, vars variableFlags, command string) (*workspace, error) {
+	return a.openWith(ctx, vars, command, func(_ string, err error) error { return err })
+}
+
+// openWith does the same for a command that goes on without an account which cannot be connected: unless unconnected returns an error.
+func (a *app) openWith(ctx context.Context, vars variableFlags, command string, unconnected func(account string, err error) error) (_ *workspace, err error) {
 	w := &workspace{app: a, clock: providers.RealClock(), accounts: apply.Accounts{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	var definitions map[string]*providers.Definition
 	var diags spec.Diagnostics
-	w.stack, w.request, definitions, diags = a.loadStack(vars)
+	w.stack, w.request, w.definitions, diags = a.loadStack(vars)
 	if diags.HasErrors() {
 		if w.stack != nil {
 			// What evaluation finds is worth telling at the same time.
@@ -105,9 +113,12 @@ func (a *app) open(ctx context.Context, vars variableFlags, command string) (_ *
 	}
 	w.close = append(w.close, w.store.Close)
 	for _, block := range w.stack.Providers {
-		client, err := w.client(block, definitions[block.Account()])
+		client, err := w.client(block, w.definitions[block.Account()])
 		if err != nil {
-			return w, err
+			if err = unconnected(block.Account(), err); err != nil {
+				return w, err
+			}
+			continue
 		}
 		w.accounts[block.Account()] = client
 	}

@@ -32,7 +32,9 @@ type Planner struct {
 	Mode     RefreshMode
 	// Everywhere reads every kind that can be listed, also those of which the stack has nothing: unmanaged objects may be of any.
 	Everywhere bool
-	Clock      providers.Clock
+	// Unpriced: nobody asks what a plan costs, so no prices are read; with RefreshNone they are not either.
+	Unpriced bool
+	Clock    providers.Clock
 }
 
 // Made is a plan and what it was made from.

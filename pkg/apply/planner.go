@@ -20,6 +20,9 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 		return nil, nil, err
 	}
 	e := p.evaluation(st)
+	if !p.Unpriced && p.Mode != RefreshNone {
+		e.prices, e.lists = map[plan.KindRef]plan.PriceList{}, map[source]spec.Values{}
+	}
 	if err := e.settle(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
@@ -71,6 +74,10 @@ type evaluation struct {
 	answers  map[spec.Address]answer // of data blocks
 	asked    int                     // requests that the answers took
 	config   *spec.Response
+	// prices by account and kind, nil where nobody asks for them; the answers that they are from; and what could not be read.
+	prices   map[plan.KindRef]plan.PriceList
+	lists    map[source]spec.Values
+	warnings spec.Diagnostics
 }
 
 // relocate gives recorded resources the addresses that the configuration has for them now. It comes after the first evaluation,
@@ -115,7 +122,7 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 		}
 		made.Plan = plan.Compute(plan.Input{
 			Config: e.config, State: e.state, Moved: e.moved, Live: made.Live, Schemas: schemas, Definitions: definitions,
-			Key: p.Key, Budgets: p.Accounts.budgets(), Options: p.Options,
+			Key: p.Key, Budgets: p.Accounts.budgets(), Prices: e.prices, Options: p.Options,
 		})
 		grown := false
 		for _, a := range made.Plan.Unsettled {
@@ -125,7 +132,14 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 			}
 		}
 		grown = e.takesOver(made.Plan) || grown
+		if !grown && len(made.Plan.Unpriced) > 0 {
+			if err := e.priced(ctx, made.Plan.Unpriced); err != nil {
+				return nil, nil, err
+			}
+			grown = true
+		}
 		if !grown {
+			made.Plan.Warnings = append(made.Plan.Warnings, e.warnings...)
 			made.Config, made.Objects = e.config, e.objects
 			made.Plan.Reads += e.asked
 			if unmet := unmetBy(made); len(unmet) > 0 {

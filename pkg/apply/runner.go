@@ -211,7 +211,9 @@ func (r *run) goOn(ctx context.Context, first *Made, e *ending) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, diags, err := r.Planner.Make(ctx, st)
+	again := *r.Planner
+	again.Unpriced = true // what it costs was said with the first plan
+	next, diags, err := again.Make(ctx, st)
 	if err != nil {
 		return nil, err
 	}

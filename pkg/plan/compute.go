@@ -41,6 +41,7 @@ func Compute(in Input) *Plan {
 		}
 	}
 	p.plan.Cost = p.cost()
+	p.price()
 	return p.plan
 }
 

@@ -69,7 +69,11 @@ func TestDigest(t *testing.T) {
 	same := digest(func(*plan.Plan) {})
 	require.Len(t, same, 64)
 	for name, edit := range map[string]func(*plan.Plan){
-		"cost":      func(p *plan.Plan) { p.Cost = []plan.Cost{{Requests: 3}}; p.Reads = 7 },
+		"cost": func(p *plan.Plan) { p.Cost = []plan.Cost{{Requests: 3}}; p.Reads = 7 },
+		"prices": func(p *plan.Plan) {
+			p.Prices = plan.Prices{Totals: []plan.PriceTotal{{Account: "acme", Money: plan.Money{Amount: "5.00"}}}}
+			p.Changes[0].Price = &plan.Price{Difference: &plan.Money{Amount: "5.00"}}
+		},
 		"unmanaged": func(p *plan.Plan) { p.Unmanaged = []plan.Unmanaged{{ID: "x"}} },
 		"no-op":     func(p *plan.Plan) { p.Changes = append(p.Changes, &plan.Change{Action: plan.NoOp}) },
 		"notes":     func(p *plan.Plan) { p.Changes[0].Notes = []string{"x"}; p.Changes[0].Range = &spec.Range{File: "x"} },

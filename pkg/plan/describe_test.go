@@ -30,6 +30,9 @@ func describe(p *plan.Plan) string {
 		if c.Unsupported != "" {
 			say("    unsupported: %s", c.Unsupported)
 		}
+		if c.Price != nil {
+			say("    a month: %s -> %s, difference %s%s", amount(c.Price.Before), amount(c.Price.After), amount(c.Price.Difference), when(c.Price.Stays, ", still charged"))
+		}
 		for _, n := range c.Notes {
 			say("    note: %s", n)
 		}
@@ -73,6 +76,18 @@ func describe(p *plan.Plan) string {
 	for _, c := range p.Cost {
 		say("cost %s %s: %d of %d, windows %d", c.Account, c.Class, c.Requests, c.Remaining, c.Windows)
 	}
+	for _, t := range p.Prices.Totals {
+		say("total of %s: %s", t.Account, amount(&t.Money))
+	}
+	for _, u := range p.Prices.Unknown {
+		say("unknown price of %s %s: %d", u.Account, u.Kind, u.Objects)
+	}
+	for _, a := range p.Prices.Stay {
+		say("still charged: %s", a)
+	}
+	for _, ref := range p.Unpriced {
+		say("prices to read: %s %s", ref.Account, ref.Kind)
+	}
 	var unsettled []string
 	for _, a := range p.Unsettled {
 		unsettled = append(unsettled, a.String())
@@ -85,6 +100,13 @@ func describe(p *plan.Plan) string {
 	}
 	say("%s", strings.TrimSpace(when(p.Empty(), "empty ")+when(p.Blocked(), "blocked ")+when(!p.Empty() && !p.Blocked(), "ready")))
 	return b.String()
+}
+
+func amount(m *plan.Money) string {
+	if m == nil {
+		return "?"
+	}
+	return strings.TrimSpace(m.Amount + " " + m.Currency)
 }
 
 func show(v cty.Value) string {

@@ -19,6 +19,8 @@ type Input struct {
 	// Moved is what was relocated in State before.
 	Moved   []Relocation
 	Budgets map[string][]Budget // by account, for the cost; may be empty
+	// Prices by account and kind, as far as they were read: see Plan.Unpriced. Nil where nobody asks what the plan costs.
+	Prices  map[KindRef]PriceList
 	Options Options
 }
 
@@ -158,6 +160,7 @@ type Change struct {
 	NeedsHand bool
 	Remedy    string // snippet or command to paste
 	Notes     []string
+	Price     *Price      // nil where the change makes no difference to what is charged
 	Range     *spec.Range // of the block, where there still is one
 }
 
@@ -194,6 +197,7 @@ type Plan struct {
 	Warnings  []spec.Diagnostic
 	Outputs   []OutputChange
 	Cost      []Cost
+	Prices    Prices
 	Counts    Counts
 	// LeftOut are changes that Targets or Excludes keep out of the plan.
 	LeftOut []LeftOut
@@ -204,7 +208,10 @@ type Plan struct {
 	// Unsettled are resources whose object is new after this plan: whatever the configuration computed from their
 	// recorded attributes must be computed again with these unknown, and the plan made again.
 	Unsettled []spec.Address
-	Destroy   bool
+	// Unpriced are kinds whose prices the plan takes and was not told: with them in Input.Prices, be it as an empty list, it is to be
+	// made again.
+	Unpriced []KindRef `json:"-"`
+	Destroy  bool
 	// Definitions are the hashes of the definitions of the accounts that it changes.
 	Definitions map[string]string
 	// Managed counts resources in the configuration; Reads the requests that the refresh took.

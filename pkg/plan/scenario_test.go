@@ -3,6 +3,7 @@ package plan_test
 import (
 	"encoding/json"
 	"flag"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,12 @@ func parseInput(t *testing.T, sections map[string]string, options []string) plan
 		}
 		for _, line := range lines(text) {
 			parseLive(t, &in, line)
+		}
+	}
+	if text, ok := sections["prices"]; ok {
+		in.Prices = map[plan.KindRef]plan.PriceList{}
+		for _, line := range lines(text) {
+			parsePrice(t, &in, line)
 		}
 	}
 	for _, o := range append(options, strings.Fields(sections["options"])...) {
@@ -255,6 +262,22 @@ func parseLive(t *testing.T, in *plan.Input, line string) {
 		Kind: words[0], ID: words[1], Values: typed(t, in.Schemas["acme"].Kinds[words[0]], f.Values),
 		Ready: !f.Unready && !f.Failed, Failed: f.Failed, Status: f.Status, Detail: f.Detail,
 	}
+}
+
+func parsePrice(t *testing.T, in *plan.Input, line string) {
+	words, f := split(t, line)
+	ref := plan.KindRef{Account: orDefault(f.Account, "acme"), Kind: words[0]}
+	if len(words) == 1 {
+		in.Prices[ref] = plan.PriceList{}
+		return
+	}
+	monthly, ok := new(big.Rat).SetString(words[1])
+	require.True(t, ok, line)
+	e := plan.PriceEntry{Values: typed(t, in.Schemas["acme"].Kinds[words[0]], f.Values), Monthly: monthly}
+	if len(words) > 2 {
+		e.Currency = words[2]
+	}
+	in.Prices[ref] = append(in.Prices[ref], e)
 }
 
 // typed turns JSON into values of the kind's types. "?" is unknown, "secret:x" is a secret x.

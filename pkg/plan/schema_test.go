@@ -34,7 +34,7 @@ func testSchema() *spec.Schema {
 	costly := op(spec.OpCreate, "name", "plan", "location", "os", "ssh_keys")
 	costly.RateLimit = "intensive"
 	add(&spec.Kind{
-		Name: "server", HoldsData: true, Waits: true, Identity: []string{"name", "location"},
+		Name: "server", HoldsData: true, Billed: true, PricedBy: []string{"plan"}, Waits: true, Identity: []string{"name", "location"},
 		Attributes: []*spec.Attribute{
 			required("name", spec.OnReplace),
 			unreadable(required("plan", spec.OnReplace)),
@@ -59,7 +59,7 @@ func testSchema() *spec.Schema {
 	size := optional("size_gb", cty.Number, spec.OnReplace)
 	size.Required, size.Optional = true, false
 	add(&spec.Kind{
-		Name: "volume", HoldsData: true, Identity: []string{"name"},
+		Name: "volume", HoldsData: true, Billed: true, PricedBy: []string{"size_gb"}, Identity: []string{"name"},
 		Attributes: []*spec.Attribute{required("name", spec.OnReplace), size, attached},
 	}, op(spec.OpCreate, "name", "size_gb"), op(spec.OpList), op("attach", "server_id"))
 	guarded := removes(optional("server_id", cty.String, spec.OnUpdate), spec.RemoveClears)
@@ -85,7 +85,7 @@ func testSchema() *spec.Schema {
 	detail := optional("detail", cty.String, spec.OnUpdate)
 	detail.DetailOnly = true
 	add(&spec.Kind{
-		Name: "vault", Identity: []string{"name"},
+		Name: "vault", Identity: []string{"name"}, Billed: true, PricedBy: []string{"detail"},
 		Attributes: []*spec.Attribute{required("name", spec.OnUpdate), password, region, detail},
 	}, op(spec.OpCreate, "name", "password", "region", "detail"), op(spec.OpList), op(spec.OpRead), op(spec.OpUpdate, "name", "password", "detail"), op(spec.OpDelete))
 	power := serverDefault(optional("power", cty.String, spec.OnOperation), cty.StringVal("on"))
@@ -93,7 +93,7 @@ func testSchema() *spec.Schema {
 	charged := op(spec.OpCreate, "name")
 	charged.Note = "The account is charged."
 	add(&spec.Kind{
-		Name: "machine", HoldsData: true, Waits: true, Identity: []string{"name"},
+		Name: "machine", HoldsData: true, Billed: true, Waits: true, Identity: []string{"name"},
 		Attributes: []*spec.Attribute{required("name", spec.OnReplace), power},
 	}, charged, op(spec.OpList), op(spec.OpDelete), op("start", "power"), op("stop", "power"))
 	expires := add(&spec.Kind{

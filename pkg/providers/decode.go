@@ -48,6 +48,9 @@ type decoder struct {
 
 	// kinds and operations in source order, with the places that the checks across blocks point to.
 	kinds []*kindSource
+	// The blocks of Definition.Billing, and what their questions are asked with.
+	usageBlock, invoicesBlock *block
+	current, previous         map[string]string
 }
 
 // kindSource is a decoded kind with the places of its parts.
@@ -56,6 +59,7 @@ type kindSource struct {
 	block      *block
 	attributes map[string]*block
 	operations map[string]*block
+	price      *block
 }
 
 // document reads the top level: one provider block, then kinds, data and tasks.

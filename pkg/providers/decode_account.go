@@ -63,6 +63,7 @@ func (d *decoder) account(b *block) {
 		def.Headers = RateLimitHeaders{Limit: h.headerName("limit"), Remaining: h.headerName("remaining"), Reset: h.headerName("reset")}
 		h.finish()
 	}
+	d.billing(b)
 	b.finish()
 }
 

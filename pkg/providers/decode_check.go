@@ -85,6 +85,7 @@ func (d *decoder) checkReferences() {
 		d.checkCarriers(src)
 		d.checkEmulation(src)
 	}
+	d.checkPrices()
 }
 
 func (s *kindSource) attributeNames() []string {

@@ -70,6 +70,7 @@ func (d *decoder) kind(b *block) {
 		src.operations["wait"] = w
 	}
 	d.operations(b, src)
+	d.price(b, src)
 	b.finish()
 }
 

@@ -130,6 +130,19 @@ func TestWholeLanguage(t *testing.T) {
 	require.Same(t, asked, def.Schema.Data["plans"])
 	require.Equal(t, providers.Path("plans"), plans.Wire["names"].ReadFrom)
 	require.Equal(t, "GET /plans/{region}", plans.Operation.Schema.Request)
+	require.Equal(t, &providers.Price{Data: "prices", List: "sizes", Match: map[string]string{"size": "size"}, Monthly: "monthly", CurrencyIn: "currency"}, box.Price)
+	require.True(t, box.Schema.Billed && disk.Schema.Billed)
+	require.Equal(t, []string{"size"}, box.Schema.PricedBy)
+	require.Empty(t, disk.Schema.PricedBy)
+	require.Equal(t, &providers.Billing{
+		Usage: &providers.Usage{
+			Data: "usage", Current: spec.Values{"month": cty.StringVal("this")}, Previous: spec.Values{"month": cty.StringVal("last")},
+			Total: "total", Currency: "currency", Period: "month", Parts: "parts", Cost: "cost",
+		},
+		Invoices: &providers.Invoices{
+			Data: "invoices", List: "invoices", Number: "id", Status: "status", Amount: "amount", Currency: "currency", Period: "month", Due: "due",
+		},
+	}, def.Billing)
 	reboot := def.Tasks["box"]["reboot"]
 	require.Equal(t, "box", reboot.On)
 	require.Equal(t, "task.reboot", reboot.Call)

@@ -35,6 +35,8 @@ type Definition struct {
 	Data    map[string]*Query
 	// Tasks by the kind of the object that they are done to, and by name.
 	Tasks map[string]map[string]*Task
+	// Billing is where the API tells what an account was charged; nil where it does not.
+	Billing *Billing
 	// Classes are the names of the rate-limit classes, in the order of the document.
 	Classes []string
 	// Hash is the SHA-256 of the source, in hex.
@@ -123,6 +125,8 @@ type Kind struct {
 	Leave     *Leave
 	// Emulate is what every object holds besides its attributes, an object or NilVal. Only the sandbox says it.
 	Emulate cty.Value
+	// Price says where the price of an object is found; nil where the API does not tell, or nothing is charged.
+	Price *Price
 }
 
 // attribute is the attribute of a name, or nil.

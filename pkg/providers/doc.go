@@ -6,7 +6,7 @@
 //
 // The language is read by [Decode]: decode.go starts at the top of a document,
 // decode_account.go, decode_kind.go, decode_attribute.go,
-// decode_operation.go and decode_leave.go read its blocks, and decode_check.go holds the blocks
+// decode_operation.go, decode_leave.go and decode_billing.go read its blocks, and decode_check.go holds the blocks
 // against each other. testdata/whole.provider.hcl uses every word of it.
 //
 // The engine is a chain of small handlers that [New] assembles, from the

@@ -74,6 +74,10 @@ type Kind struct {
 	// Changed names the attribute whose unchanged value proves that a detail read would
 	// answer what the last one did; empty where the API offers none.
 	Changed string
+	// Billed: the account is charged for an object for as long as it exists. PricedBy names the attributes that tell its price
+	// in a list of prices that the API answers; empty where the API tells none.
+	Billed   bool
+	PricedBy []string
 }
 
 // Backup is how a copy of what an object holds is made: by the create of another kind.

@@ -255,7 +255,18 @@ func sectionsPlan(t *testing.T) *plan.Plan {
 			{Account: "servosphere", Class: "intensive", Requests: 3, Limit: 100, Per: time.Hour, Remaining: -1},
 			{Account: "servosphere.eu", Class: "standard", Requests: 1, Limit: 1000, Per: time.Hour, Remaining: -1},
 		},
+		Prices: plan.Prices{
+			Totals: []plan.PriceTotal{
+				{Account: "servosphere", Money: plan.Money{Amount: "20.00", Currency: "EUR"}}, {Account: "servosphere.eu", Money: plan.Money{Amount: "-5.10"}},
+			},
+			Unknown: []plan.PricedObjects{{Account: "evotic", Kind: "server", Objects: 1}, {Account: "servosphere", Kind: "server", Objects: 2}, {Account: "servosphere", Kind: "volume", Objects: 1}},
+			Stay:    []spec.Address{at(t, "volume.data")},
+		},
 		Counts: plan.Counts{Change: 1}, Managed: 20, Reads: 9,
+	}
+	p.Changes[0].Price = &plan.Price{
+		Before: &plan.Money{Amount: "5.00", Currency: "EUR"}, After: &plan.Money{Amount: "25.00", Currency: "EUR"},
+		Difference: &plan.Money{Amount: "20.00", Currency: "EUR"}, Stays: false,
 	}
 	for range 9 {
 		p.Leftovers = append(p.Leftovers, left("network.x", "net_17", "x"))

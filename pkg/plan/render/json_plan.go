@@ -40,6 +40,7 @@ type PlanDocument struct {
 	Unmanaged     []UnmanagedDocument  `json:"unmanaged"`
 	Outputs       []OutputDocument     `json:"outputs"`
 	Cost          []CostDocument       `json:"cost"`
+	Monthly       MonthlyDocument      `json:"monthly"`
 	Warnings      []DiagnosticDocument `json:"warnings"`
 }
 
@@ -99,6 +100,7 @@ type ChangeDocument struct {
 	NeedsHand   bool                `json:"needs_hand"`
 	Remedy      string              `json:"remedy,omitempty"`
 	Notes       []string            `json:"notes,omitempty"`
+	Monthly     *PriceDocument      `json:"monthly,omitempty"`
 	Range       *spec.Range         `json:"range,omitempty"`
 }
 
@@ -184,6 +186,57 @@ type CostDocument struct {
 	Windows    int     `json:"windows"`
 }
 
+// MonthlyDocument is plan.Prices.
+type MonthlyDocument struct {
+	Totals       []TotalDocument   `json:"totals"`
+	Unknown      []ObjectsDocument `json:"unknown"`
+	StillCharged []string          `json:"still_charged"`
+}
+
+// TotalDocument is plan.PriceTotal.
+type TotalDocument struct {
+	Account  string `json:"account"`
+	Amount   string `json:"amount"`
+	Currency string `json:"currency,omitempty"`
+}
+
+// ObjectsDocument is plan.PricedObjects.
+type ObjectsDocument struct {
+	Account string `json:"account"`
+	Kind    string `json:"kind"`
+	Objects int    `json:"objects"`
+}
+
+// PriceDocument is plan.Price.
+type PriceDocument struct {
+	Before       *MoneyDocument `json:"before,omitempty"`
+	After        *MoneyDocument `json:"after,omitempty"`
+	Difference   *MoneyDocument `json:"difference,omitempty"`
+	StillCharged bool           `json:"still_charged"`
+}
+
+// MoneyDocument is plan.Money.
+type MoneyDocument struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency,omitempty"`
+}
+
+// NewMonthlyDocument is what a plan or a stack costs a month as a value that encodes as part of a document.
+func NewMonthlyDocument(p plan.Prices) MonthlyDocument {
+	return MonthlyDocument{
+		Totals:       each(p.Totals, func(t plan.PriceTotal) TotalDocument { return TotalDocument{t.Account, t.Amount, t.Currency} }),
+		Unknown:      each(p.Unknown, func(u plan.PricedObjects) ObjectsDocument { return ObjectsDocument(u) }),
+		StillCharged: each(p.Stay, spec.Address.String),
+	}
+}
+
+func newPriceDocument(p *plan.Price) *PriceDocument {
+	if p == nil {
+		return nil
+	}
+	return &PriceDocument{(*MoneyDocument)(p.Before), (*MoneyDocument)(p.After), (*MoneyDocument)(p.Difference), p.Stays}
+}
+
 // NewPlanDocument is a plan as a value that encodes as its document.
 func NewPlanDocument(p *plan.Plan, m Meta) PlanDocument {
 	d := PlanDocument{
@@ -216,6 +269,7 @@ func NewPlanDocument(p *plan.Plan, m Meta) PlanDocument {
 		Unmanaged: each(p.Unmanaged, NewUnmanagedDocument),
 		Outputs:   each(p.Outputs, newOutputDocument),
 		Cost:      each(p.Cost, newCostDocument),
+		Monthly:   NewMonthlyDocument(p.Prices),
 		Warnings:  each(p.Warnings, NewDiagnosticDocument),
 	}
 	return d
@@ -244,6 +298,7 @@ func NewChangeDocument(c *plan.Change) ChangeDocument {
 		NeedsHand:   c.NeedsHand,
 		Remedy:      c.Remedy,
 		Notes:       c.Notes,
+		Monthly:     newPriceDocument(c.Price),
 		Range:       c.Range,
 	}
 }

@@ -30,6 +30,7 @@ func Text(w io.Writer, p *plan.Plan, o Options) error {
 	pg.leftOut(p.LeftOut)
 	pg.outputs(p.Outputs)
 	pg.summary(p)
+	pg.prices(p)
 	pg.cost(p)
 	pg.questions(p.Questions, p.Blocked())
 	return pg.writeTo(w)

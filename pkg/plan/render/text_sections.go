@@ -227,6 +227,13 @@ func (pg *page) outputs(outputs []plan.OutputChange) {
 	}
 }
 
+// prices says in one line what the plan does to what is charged a month.
+func (pg *page) prices(p *plan.Plan) {
+	if words := PriceWords(p.Prices); words != "" {
+		pg.prose(0, 2, "Cost: "+words+".", nil)
+	}
+}
+
 // cost says what applying takes from each rate limit, an account a line.
 func (pg *page) cost(p *plan.Plan) {
 	byAccount := map[string][]plan.Cost{}

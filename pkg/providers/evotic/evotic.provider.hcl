@@ -36,6 +36,7 @@ provider "evotic" {
 kind "server" {
   description = "A virtual server. Nothing of one can be changed: a change replaces it."
   holds_data  = true
+  billed      = true
   identity    = ["name", "cpu", "ram", "disk"]
   id          = "1"
 

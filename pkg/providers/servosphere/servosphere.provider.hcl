@@ -56,11 +56,35 @@ provider "servosphere" {
   timeout = "30s"  # of one request
   grace   = "120s" # how late a request without an answer may still take effect
   lag     = "5s"   # how long a list may miss what was just written
+
+  billing {
+    usage {
+      data     = "usage"
+      current  = { period = "current" }
+      previous = { period = "previous" }
+      total    = "total_cost"
+      currency = "currency"
+      period   = "month"
+      parts    = "breakdown"
+      cost     = "cost"
+    }
+
+    invoices {
+      data     = "invoices"
+      number   = "number"
+      status   = "status"
+      amount   = "amount"
+      currency = "currency"
+      period   = "period"
+      due      = "due_date"
+    }
+  }
 }
 
 kind "server" {
   description = "A virtual server."
   holds_data  = true
+  billed      = true
   identity    = ["name", "location"]
   id          = "srv_1234567890"
 
@@ -264,6 +288,7 @@ kind "network" {
 kind "volume" {
   description = "A block storage volume."
   holds_data  = true
+  billed      = true
   identity    = ["name"]
   id          = "vol_1234567890"
 
@@ -542,6 +567,7 @@ kind "backup_schedule" {
 kind "backup" {
   description = "A backup of a server, made once. It ends by itself when its retention is over."
   holds_data  = true
+  billed      = true
   when_gone   = "forget"
   identity    = ["name", "server_id", "type"]
   id          = "bkp_1234567890"
@@ -756,16 +782,19 @@ data "usage" {
   attribute "month" {
     type     = string
     read     = "period"
+    emulate  = period == "previous" ? "2024-12" : "2025-01"
     examples = ["2025-01"]
   }
 
   attribute "period_start" {
     type     = string
+    emulate  = period == "previous" ? "2024-12-01T00:00:00Z" : "2025-01-01T00:00:00Z"
     examples = ["2025-01-01T00:00:00Z"]
   }
 
   attribute "period_end" {
     type     = string
+    emulate  = period == "previous" ? "2024-12-31T23:59:59Z" : "2025-01-31T23:59:59Z"
     examples = ["2025-01-31T23:59:59Z"]
   }
 

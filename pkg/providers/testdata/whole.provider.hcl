@@ -52,6 +52,30 @@ provider "acme" {
   timeout = "20s"
   grace   = "90s"
   lag     = "3s"
+
+  billing {
+    usage {
+      data     = "usage"
+      current  = { month = "this" }
+      previous = { month = "last" }
+      total    = "total"
+      currency = "currency"
+      period   = "month"
+      parts    = "parts"
+      cost     = "cost"
+    }
+
+    invoices {
+      data     = "invoices"
+      list     = "invoices"
+      number   = "id"
+      status   = "status"
+      amount   = "amount"
+      currency = "currency"
+      period   = "month"
+      due      = "due"
+    }
+  }
 }
 
 kind "box" {
@@ -247,9 +271,18 @@ kind "box" {
     request    = "DELETE /boxes/{id}/rescue"
     documented = true
   }
+
+  price {
+    data     = "prices"
+    list     = "sizes"
+    match    = { size = "size" }
+    monthly  = "monthly"
+    currency = "currency"
+  }
 }
 
 kind "disk" {
+  billed           = true
   identity         = ["box_id", "slot"]
   id               = "7"
   parent           = "box"
@@ -339,8 +372,44 @@ data "invoices" {
   lists      = "invoices"
 
   attribute "invoices" {
-    type     = list(object({ id = string, amount = number }))
-    examples = [[{ id = "1", amount = 12.5 }]]
+    type     = list(object({ id = string, status = string, amount = number, currency = string, month = string, due = string }))
+    examples = [[{ id = "1", status = "paid", amount = 12.5, currency = "EUR", month = "2025-01", due = "2025-02-01" }]]
+  }
+}
+
+data "usage" {
+  request    = "GET /usage"
+  documented = true
+
+  argument "month" {
+    type     = string
+    required = true
+    one_of   = ["this", "last"]
+  }
+
+  attribute "month" {
+    type = string
+  }
+
+  attribute "total" {
+    type = number
+  }
+
+  attribute "currency" {
+    type = string
+  }
+
+  attribute "parts" {
+    type = object({ boxes = object({ cost = number }) })
+  }
+}
+
+data "prices" {
+  request    = "GET /prices"
+  documented = true
+
+  attribute "sizes" {
+    type = list(object({ size = number, monthly = number, currency = string }))
   }
 }
 

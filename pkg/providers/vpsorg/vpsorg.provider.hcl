@@ -291,6 +291,12 @@ kind "server" {
   }
 
   # The API has no operation that changes plan, operating system or location.
+
+  price {
+    data    = "plans"
+    match   = { plan_id = "id" }
+    monthly = "price_monthly"
+  }
 }
 
 kind "snapshot" {
