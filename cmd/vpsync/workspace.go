@@ -32,7 +32,7 @@ type workspace struct {
 	// everywhere: plans look at every kind, also at those of which the stack has nothing.
 	everywhere bool
 	// view is told of waits for the rate limit, once there is one.
-	waiting func(class string, until time.Time)
+	waiting func(account, class string, until time.Time)
 	close   []func() error
 	// warnings are about files and variables: what evaluation finds comes with each plan.
 	warnings spec.Diagnostics
