@@ -246,13 +246,14 @@ func (pg *page) cost(p *plan.Plan) {
 		byAccount[c.Account] = append(byAccount[c.Account], c)
 	}
 	slices.Sort(accounts)
-	for i, a := range accounts {
+	several := pg.accounts || len(accounts) > 1
+	for _, a := range accounts {
 		label := "API cost: "
-		if len(accounts) > 1 {
+		if several {
 			label = "API cost of " + Escape(a) + ": "
 		}
 		words := label + costWords(byAccount[a]) + "."
-		if i == len(accounts)-1 && p.Reads > 0 {
+		if !several && p.Reads > 0 {
 			words += " Planning took " + Plural(p.Reads, "read") + "."
 		}
 		pg.prose(0, 2, words, nil)
@@ -262,6 +263,9 @@ func (pg *page) cost(p *plan.Plan) {
 					Noun(c.Class), span(time.Duration(c.Windows)*c.Per)), pg.Yellow)
 			}
 		}
+	}
+	if several && len(accounts) > 0 && p.Reads > 0 {
+		pg.prose(0, 2, "Planning took "+Plural(p.Reads, "read")+" of all accounts.", nil)
 	}
 }
 
