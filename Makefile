@@ -37,7 +37,7 @@ test-race: ## the tests under the race detector (needs a C compiler)
 check: ## format, module files, static analysis, pinned versions, pages that are made of the program
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted, run gofmt -w:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) mod tidy -diff
-	$(GO) test ./pkg/spec ./cmd/vpsync -run '^(TestFunctionsPage|TestManual|TestProviderPages)$$'
+	$(GO) test ./pkg/spec ./cmd/vpsync -run '^(TestFunctionsPage|TestManual|TestProviderPages|TestOperationsPage)$$'
 	$(GO) tool -modfile=tools/staticcheck.mod staticcheck ./...
 	@# A libc other than the one its sqlite was generated with may corrupt memory.
 	@want=$$(awk '$$1=="modernc.org/libc"{print $$2}' "$$($(GO) list -m -f '{{.GoMod}}' modernc.org/sqlite)"); \
@@ -57,9 +57,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: docs
-docs: ## docs/cli.md, docs/functions.md and docs/providers, out of the program itself
+docs: ## docs/cli.md, docs/functions.md, docs/operations.md and docs/providers, out of the program itself
 	$(GO) test ./pkg/spec -run TestFunctionsPage -update-docs >/dev/null
-	$(GO) test ./cmd/vpsync -run TestProviderPages -update-docs >/dev/null
+	$(GO) test ./cmd/vpsync -run '^(TestProviderPages|TestOperationsPage)$$' -update-docs >/dev/null
 	$(GO) run ./cmd/vpsync man --markdown > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
 

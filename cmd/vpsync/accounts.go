@@ -95,7 +95,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 		Account: block.Account(), Clock: w.clock, UserAgent: "vpsync/" + versionText(), Log: a.log,
 		Waiting: func(class string, until time.Time) {
 			if w.waiting != nil {
-				w.waiting(class, until)
+				w.waiting(block.Account(), class, until)
 			}
 		},
 	}

@@ -239,9 +239,12 @@ func (a *app) prepare() error {
 	return nil
 }
 
+// severalAccounts: the stack that was loaded has more than one, so that whatever is shown says which is meant.
+func (a *app) severalAccounts() bool { return a.stack != nil && len(a.stack.Providers) > 1 }
+
 // outOptions and errOptions are how text is laid out on the two streams.
 func (a *app) outOptions() render.Options {
-	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor, Command: a.command}
+	return render.Options{Width: a.outWidth(), Color: a.outTerminal && !a.noColor, Command: a.command, Accounts: a.severalAccounts()}
 }
 
 // tableOptions never cut a cell where no terminal is too narrow for it: programs read what is piped.
@@ -254,7 +257,7 @@ func (a *app) tableOptions() render.Options {
 }
 
 func (a *app) errOptions() render.Options {
-	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor, Command: a.command}
+	return render.Options{Width: a.errWidth(), Color: a.errTerminal && !a.noColor, Command: a.command, Accounts: a.severalAccounts()}
 }
 
 func (a *app) meta() render.Meta { return render.Meta{Version: versionText(), Sandbox: a.sandbox} }

@@ -159,11 +159,15 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	case a.errTerminal && !a.dumb:
 		mode = viewLive
 	}
-	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
+	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.severalAccounts(), a.failure)
 	defer view.Close()
 	a.lines, _ = view.(*jsonView)
-	w.waiting = func(class string, until time.Time) {
-		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: class + " rate limit"})
+	w.waiting = func(account, class string, until time.Time) {
+		limit := class + " rate limit"
+		if a.severalAccounts() {
+			limit += " of " + account
+		}
+		view.Event(apply.Event{Type: apply.EventCountdown, Time: w.clock.Now(), Until: until, Message: limit})
 	}
 	w.request.Distinct = !options.Destroy // what is twice can go all the same
 	planner := w.planner(options, apply.RefreshAuto)

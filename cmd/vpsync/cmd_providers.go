@@ -56,10 +56,42 @@ func (a *app) listProviders() error {
 		docs = append(docs, newProviderDocument(def))
 		t.Row(def.Name, def.Title, strings.Join(kinds, ", "), def.Auth.TokenEnv)
 	}
+	accounts := a.stackAccounts()
 	if a.json {
-		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs})
+		return a.printJSON(map[string]any{"format_version": formatVersion, "providers": docs, "accounts": accounts})
+	}
+	if err := t.Write(a.out, a.tableOptions()); err != nil || len(accounts) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.out, "\nAccounts of this stack:")
+	t = render.NewTable("ACCOUNT", "PROVIDER", "TOKEN")
+	t.Indent = "  "
+	for _, account := range accounts {
+		t.Row(account.Account, account.Provider, account.TokenEnv)
 	}
 	return t.Write(a.out, a.tableOptions())
+}
+
+// accountDocument is a provider block, and the variable that its token comes from.
+type accountDocument struct {
+	Account  string `json:"account"`
+	Provider string `json:"provider"`
+	TokenEnv string `json:"token_env"`
+}
+
+// stackAccounts are those of the stack in the folder, where one is; what is wrong with it is said by validate.
+func (a *app) stackAccounts() []accountDocument {
+	list := []accountDocument{}
+	stack, _ := spec.Load(a.dir)
+	if stack == nil {
+		return list
+	}
+	for _, block := range stack.Providers {
+		if def, err := a.definition(block); err == nil {
+			list = append(list, accountDocument{block.Account(), block.Name, orElse(block.TokenEnv, def.Auth.TokenEnv)})
+		}
+	}
+	return list
 }
 
 func (a *app) showProvider(name string, markdown bool) error {

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -71,7 +66,7 @@ func (a *app) emulated(o sandboxOptions) (string, *providers.Definition, error) 
 					return block.Account(), def, err
 				}
 			}
-			return "", nil, fmt.Errorf("the stack has the accounts %s: name one with --account", strings.Join(accounts, ", "))
+			return "", nil, notOneAccount(o.account, accounts)
 		}
 		o.provider = "servosphere"
 	}
@@ -80,6 +75,41 @@ func (a *app) emulated(o sandboxOptions) (string, *providers.Definition, error) 
 	}
 	def, err := a.definitionOf(o.provider)
 	return o.account, def, err
+}
+
+func notOneAccount(named string, accounts []string) error {
+	e := &remedyError{summary: "Several accounts", detail: fmt.Sprintf("The stack has the accounts %s, and this is about one of them.", strings.Join(accounts, ", ")),
+		remedy: "--account " + accounts[0]}
+	if named != "" {
+		e.summary = fmt.Sprintf("No account %q", named)
+		e.detail = fmt.Sprintf("The stack has %s.", strings.Join(accounts, ", "))
+		if near := spec.Nearest(named, accounts); near != "" {
+			e.detail, e.remedy = e.detail+fmt.Sprintf(" Did you mean %q?", near), "--account "+near
+		}
+	}
+	return e
+}
+
+// eachEmulated does something with each account that is meant: the one that was named, or all of the stack. several: there may be
+// more than one, so that what is shown says which.
+func (a *app) eachEmulated(o sandboxOptions, do func(account string, s *sandbox.Sandbox, def *providers.Definition) error) (several bool, err error) {
+	all := []sandboxOptions{o}
+	if stack, _ := spec.Load(a.dir); o.provider == "" && o.account == "" && stack != nil && len(stack.Providers) > 1 {
+		all, several = nil, true
+		for _, block := range stack.Providers {
+			all = append(all, sandboxOptions{account: block.Account()})
+		}
+	}
+	for _, o := range all {
+		account, _, err := a.emulated(o)
+		if err != nil {
+			return several, err
+		}
+		if err := a.withSandbox(o, func(s *sandbox.Sandbox, def *providers.Definition) error { return do(account, s, def) }); err != nil {
+			return several, err
+		}
+	}
+	return several, nil
 }
 
 func (a *app) withSandbox(o sandboxOptions, do func(*sandbox.Sandbox, *providers.Definition) error) (err error) {
@@ -128,9 +158,10 @@ func (a *app) sandboxReset(o sandboxOptions) error {
 }
 
 type objectDocument struct {
-	Kind   string                     `json:"kind"`
-	ID     string                     `json:"id"`
-	Values map[string]json.RawMessage `json:"values"`
+	Account string                     `json:"account,omitempty"` // in the list
+	Kind    string                     `json:"kind"`
+	ID      string                     `json:"id"`
+	Values  map[string]json.RawMessage `json:"values"`
 }
 
 func newObjectDocument(o spec.Object) objectDocument {
@@ -138,30 +169,51 @@ func newObjectDocument(o spec.Object) objectDocument {
 }
 
 func (a *app) sandboxList(o sandboxOptions, args []string) error {
-	return a.withSandbox(o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
-		kind := ""
-		if len(args) > 0 {
-			kind = args[0]
-		}
+	docs := []objectDocument{}
+	type line struct {
+		account string
+		object  spec.Object
+	}
+	var lines []line
+	kind, known := "", false
+	if len(args) > 0 {
+		kind = args[0]
+	}
+	var missing error // no account has that kind
+	several, err := a.eachEmulated(o, func(account string, s *sandbox.Sandbox, def *providers.Definition) error {
 		objects, err := s.Objects(kind)
-		if err != nil {
-			return err
+		if err != nil && def.Schema.Kinds[kind] == nil {
+			missing = err
+			return nil
 		}
-		if a.json {
-			docs := []objectDocument{}
-			for _, o := range objects {
-				docs = append(docs, newObjectDocument(o))
-			}
-			return a.printJSON(struct {
-				FormatVersion string           `json:"format_version"`
-				Objects       []objectDocument `json:"objects"`
-			}{formatVersion, docs})
-		}
+		known = true
 		for _, o := range objects {
-			a.writeObject(o)
+			d := newObjectDocument(o)
+			d.Account = account
+			docs = append(docs, d)
+			lines = append(lines, line{account, o})
 		}
-		return nil
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	if !known {
+		return refusal(missing)
+	}
+	if a.json {
+		return a.printJSON(struct {
+			FormatVersion string           `json:"format_version"`
+			Objects       []objectDocument `json:"objects"`
+		}{formatVersion, docs})
+	}
+	for _, l := range lines {
+		if several {
+			fmt.Fprint(a.out, l.account+": ")
+		}
+		a.writeObject(l.object)
+	}
+	return nil
 }
 
 func (a *app) writeObject(o spec.Object) {
@@ -295,62 +347,6 @@ func (a *app) sandboxDelete(o sandboxOptions, kind, id string) error {
 	})
 }
 
-func (a *app) sandboxLogCommand(o *sandboxOptions) *cobra.Command {
-	var clearIt bool
-	c := &cobra.Command{Use: "log", Short: "Show every request that arrived",
-		Example: "  vpsync sandbox log\n  vpsync sandbox log --clear",
-		RunE: func(*cobra.Command, []string) error {
-			return a.withSandbox(*o, func(s *sandbox.Sandbox, _ *providers.Definition) error {
-				if clearIt {
-					return a.clearLog(s)
-				}
-				return a.writeLog(s)
-			})
-		}}
-	c.Flags().BoolVar(&clearIt, "clear", false, "forget the requests so far")
-	return c
-}
-
-func (a *app) clearLog(s *sandbox.Sandbox) error {
-	log, err := s.Log()
-	if err != nil {
-		return err
-	}
-	if err := s.ClearLog(); err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(clearedDocument{formatVersion, len(log)})
-	}
-	_, err = fmt.Fprintf(a.out, "%s forgotten.\n", render.Plural(len(log), "request"))
-	return err
-}
-
-func (a *app) writeLog(s *sandbox.Sandbox) error {
-	log, err := s.Log()
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(struct {
-			FormatVersion string             `json:"format_version"`
-			Requests      []sandbox.LogEntry `json:"requests"`
-		}{formatVersion, append([]sandbox.LogEntry{}, log...)})
-	}
-	for _, e := range log {
-		status := fmt.Sprint(e.Status)
-		if e.Status == 0 {
-			status = "no answer"
-		}
-		line := fmt.Sprintf("%s  %s %s: %s", e.Time.UTC().Format("15:04:05.000"), e.Method, render.Escape(e.Path), status)
-		if e.Fault != "" {
-			line += fmt.Sprintf(" (fault %s)", e.Fault)
-		}
-		fmt.Fprintln(a.out, line)
-	}
-	return nil
-}
-
 // faultWords say what each fault does.
 var faultWords = []struct {
 	kind sandbox.FaultKind
@@ -477,53 +473,4 @@ func (d faultDocument) sentence() string {
 		when += fmt.Sprintf(", from request %d on, counted since it was armed", d.Nth)
 	}
 	return fmt.Sprintf("%s  %s  %s", what, render.Escape(request), when)
-}
-
-func (a *app) sandboxServeCommand(o *sandboxOptions) *cobra.Command {
-	var addr string
-	var provisioning time.Duration
-	c := &cobra.Command{
-		Use: "serve", Short: "Offer the emulated account over HTTP",
-		Long:    "Serves the emulated account until it is interrupted, and prints the environment that makes vpsync talk to it.",
-		Example: "  vpsync sandbox serve --addr 127.0.0.1:8080",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), *o, addr, provisioning) },
-	}
-	c.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "the `address` to listen on; port 0 picks one")
-	c.Flags().DurationVar(&provisioning, "provisioning", 2*time.Second, "how long a new server takes to be ready")
-	return c
-}
-
-func (a *app) serve(ctx context.Context, o sandboxOptions, addr string, provisioning time.Duration) (err error) {
-	account, def, err := a.emulated(o)
-	if err != nil {
-		return err
-	}
-	token := "sandbox-" + newID()
-	s, err := a.openSandbox(account, def, sandbox.Options{Provisioning: provisioning, Token: token})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	if host, _, _ := net.SplitHostPort(listener.Addr().String()); !slices.Contains([]string{"127.0.0.1", "::1"}, host) {
-		fmt.Fprintln(a.errs, "This sandbox can be reached from other machines.")
-	}
-	fmt.Fprintf(a.out, "export %s=http://%s\nexport %s=%s\n", def.URLEnv, listener.Addr(), def.Auth.TokenEnv, token)
-	if _, embedded := embedded()[def.Name]; !embedded {
-		// Only named hosts are talked to in the words of a definition of one's own.
-		fmt.Fprintf(a.out, "export %s=%s\n", trustedHosts, strings.TrimPrefix(a.env[trustedHosts]+","+listener.Addr().String(), ","))
-	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		stopped <- server.Close()
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return <-stopped
 }

@@ -66,7 +66,7 @@ func (a *app) showCommand() *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(a.out)
 				}
-				writeResource(a.out, r, a.outOptions())
+				writeResource(a.out, r, a.recordOptions(st))
 			}
 			if len(st.Resources) == 0 {
 				fmt.Fprintln(a.out, "Nothing is recorded.")
@@ -78,6 +78,13 @@ func (a *app) showCommand() *cobra.Command {
 			return writeOutputs(a.out, "  ", st)
 		},
 	}
+}
+
+// recordOptions are outOptions for what is recorded, where the state says how many accounts there are, and no stack is read.
+func (a *app) recordOptions(st *state.State) render.Options {
+	o := a.outOptions()
+	o.Accounts = len(st.Accounts) > 1
+	return o
 }
 
 type showDocument struct {
@@ -109,6 +116,9 @@ func writeResource(w io.Writer, r *state.Resource, o render.Options) {
 	fmt.Fprintln(w, title)
 	t := render.NewTable()
 	t.Indent = "  "
+	if o.Accounts {
+		t.Row("account", render.Value(cty.StringVal(r.Account)))
+	}
 	t.Row("id", render.Value(cty.StringVal(r.ID)))
 	values := spec.Values{}
 	maps.Copy(values, r.Applied)

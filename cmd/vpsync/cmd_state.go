@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func (a *app) stateShow(ctx context.Context, address string) error {
 		}{formatVersion, newResourceDocument(found[0])})
 	}
 	for _, r := range found {
-		writeResource(a.out, r, a.outOptions())
+		writeResource(a.out, r, a.recordOptions(st))
 	}
 	return nil
 }
@@ -253,7 +254,7 @@ func (a *app) leftoversCommand() *cobra.Command {
 			}
 			return a.leftovers(c.Context())
 		}}
-	c.Flags().StringArrayVar(&dismiss, "dismiss", nil, "take the object with this `id` off the list")
+	c.Flags().StringArrayVar(&dismiss, "dismiss", nil, "take the object with this `id` off the list; ACCOUNT/KIND/ID where several have it")
 	completingFlag(c, "dismiss", a.leftoverIDs())
 	return c
 }
@@ -284,6 +285,34 @@ func (a *app) leftovers(ctx context.Context) error {
 	return t.Write(a.out, a.tableOptions())
 }
 
+// leftoverOf finds a leftover by its id, or as ACCOUNT/KIND/ID where other objects have that id, too: ids are unique within a kind of
+// an account and no further.
+func leftoverOf(st *state.State, word string) (*state.Leftover, error) {
+	var found []*state.Leftover
+	whole := func(l *state.Leftover) string { return l.Account + "/" + l.Kind + "/" + l.ID }
+	for _, l := range st.Leftovers {
+		if whole(l) == word {
+			return l, nil
+		}
+		if l.ID == word {
+			found = append(found, l)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, &remedyError{summary: "No such leftover", detail: fmt.Sprintf("%q is not on the list.", word), remedy: "vpsync state leftovers"}
+	case 1:
+		return found[0], nil
+	}
+	var names, commands []string
+	for _, l := range found {
+		names = append(names, fmt.Sprintf("%s, once %s, in %s", article(render.Noun(l.Kind)), l.Address, l.Account))
+		commands = append(commands, "vpsync state leftovers --dismiss "+plan.ShellWord(whole(l)))
+	}
+	return nil, &remedyError{summary: "Several leftovers have this id", detail: fmt.Sprintf("%q is %s.", word, strings.Join(names, "; and ")),
+		remedy: strings.Join(commands, "\n")}
+}
+
 func (a *app) dismiss(ctx context.Context, ids []string) error {
 	var dismissed []*state.Leftover
 	if err := a.edit(ctx, "state leftovers", func(st *state.State) ([]state.Write, error) {
@@ -292,19 +321,13 @@ func (a *app) dismiss(ctx context.Context, ids []string) error {
 			if slices.Contains(ids[:i], id) {
 				continue
 			}
-			found := false
-			for _, l := range st.Leftovers {
-				if l.ID == id {
-					found = true
-					writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID},
-						state.AddChanges{Changes: []state.Change{a.edited(actionDismiss, l.Address, l.ID)}})
-					dismissed = append(dismissed, l)
-				}
+			l, err := leftoverOf(st, id)
+			if err != nil {
+				return nil, err
 			}
-			if !found {
-				return nil, &remedyError{summary: "No such leftover", detail: fmt.Sprintf("%q is not on the list.", id),
-					remedy: "vpsync state leftovers"}
-			}
+			writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID},
+				state.AddChanges{Changes: []state.Change{a.edited(actionDismiss, l.Address, l.ID)}})
+			dismissed = append(dismissed, l)
 		}
 		return writes, nil
 	}); err != nil {

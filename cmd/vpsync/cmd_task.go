@@ -91,7 +91,7 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 				return err
 			}
 		}
-		view = newRunView("Task", mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.failure)
+		view = newRunView("Task", mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.severalAccounts(), a.failure)
 		defer view.Close()
 		a.lines, _ = view.(*jsonView)
 		close(a.sending)
@@ -115,6 +115,9 @@ func (a *app) showTask(t *apply.Task) {
 	object := render.Escape(t.ID)
 	if t.Object != nil && t.Object.Status != "" {
 		object += " (" + render.Escape(t.Object.Status) + ")"
+	}
+	if a.severalAccounts() {
+		object += " in " + render.Escape(t.Account)
 	}
 	table := render.NewTable()
 	table.Indent = "  "

@@ -225,8 +225,9 @@ func (a *app) describe(err error) spec.Diagnostic {
 		d.Summary, d.Remedy = "Nothing was resolved", resolved.Remedy
 	case errors.As(err, &request):
 		d.Summary, d.Remedy = a.whyRefused(request)
+		d.Detail = a.inAccount(request) + d.Detail
 		if errors.As(err, &asked) {
-			d.Detail, d.Range, d.Address = sentenceOf(asked.Err.Error()), &asked.Range, asked.Address.String()
+			d.Detail, d.Range, d.Address = a.inAccount(request)+sentenceOf(asked.Err.Error()), &asked.Range, asked.Address.String()
 		}
 	case errors.Is(err, state.ErrLockLost):
 		d.Summary = "The lock was broken by somebody else"

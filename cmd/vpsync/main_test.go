@@ -59,6 +59,7 @@ func TestScript(t *testing.T) {
 		Condition:          scriptCondition,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUICKSTART", filepath.Join(root, "examples", "quickstart"))
+			e.Setenv("THREE_HOSTS", filepath.Join(root, "examples", "three-hosts"))
 			e.Setenv("OWN_PROVIDER", filepath.Join(root, "examples", "own-provider"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")

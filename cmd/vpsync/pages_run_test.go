@@ -25,6 +25,7 @@ import (
 //	file: NAME  it is this file
 //	with: NAME  a file of testdata/docs belongs to the stack
 //	run: LINE   a command that is done before the block is there
+//	folder: NAME  above a console: it is done in a copy of that folder of the repository
 type pageRun struct {
 	t        *testing.T
 	files    string
@@ -75,7 +76,7 @@ func (p *pageRun) blocks(page string) []shown {
 			comment = !ended
 			if rest = strings.TrimSpace(strings.TrimPrefix(rest, "<!--")); rest != "" {
 				word, _, _ := strings.Cut(rest, ": ")
-				if !slices.Contains([]string{"then", "more", "file", "with", "run"}, word) {
+				if !slices.Contains([]string{"then", "more", "file", "with", "run", "folder"}, word) {
 					p.problem(number, "nobody knows what %s means", text)
 				}
 				notes = append(notes, rest)
@@ -117,6 +118,7 @@ func (p *pageRun) check(page string) string {
 			}
 			anew[i] = said
 		case "console":
+			p.folder(b)
 			if p.dir == "" {
 				p.problem(b.line, "a console without a stack")
 				continue
@@ -132,6 +134,20 @@ func (p *pageRun) check(page string) string {
 		}
 	}
 	return page
+}
+
+// folder begins a stack that is a folder of the repository, where a block says so.
+func (p *pageRun) folder(b shown) {
+	for _, note := range b.notes {
+		name, ok := strings.CutPrefix(note, "folder: ")
+		if !ok {
+			continue
+		}
+		p.dir, p.exported = p.t.TempDir(), map[string]string{}
+		if err := os.CopyFS(p.dir, os.DirFS(filepath.Join(p.files, root, name))); err != nil {
+			p.problem(b.line, "%v", err)
+		}
+	}
 }
 
 // stack makes a block part of a stack.

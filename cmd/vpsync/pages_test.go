@@ -18,10 +18,10 @@ var updatePages = flag.Bool("update-pages", false, "write anew what README.md an
 const root = "../.."
 
 // TestPages: whatever README.md and docs show is done, and the program says what they say it does. The other pages are made by the
-// program, and held to it by TestManual, TestManualExamples and the tests of pkg/spec.
+// program, and held to it by TestManual, TestManualExamples, TestOperationsPage and the tests of pkg/spec.
 func TestPages(t *testing.T) {
-	made := []string{"docs/cli.md", "docs/functions.md"}
-	pages := []string{"README.md"}
+	made := []string{"docs/cli.md", "docs/functions.md", "docs/operations.md"}
+	pages := []string{"README.md", "examples/three-hosts/README.md"}
 	found, err := filepath.Glob(root + "/docs/*.md")
 	require.NoError(t, err)
 	for _, path := range found {

@@ -31,12 +31,21 @@ func (a *app) failure(f apply.Failure) spec.Diagnostic {
 		why, d.Remedy = "It is not what the plan saw", "vpsync plan"
 	case errors.As(f.Err, &request) && request.Status != 0:
 		why, d.Remedy = a.whyRefused(request)
+		d.Detail = a.inAccount(request) + d.Detail
 	}
 	if why != "" {
 		d.Summary += ": " + strings.ToLower(why[:1]) + why[1:]
 	}
 	d.Remedy = a.command(d.Remedy)
 	return d
+}
+
+// inAccount names the account that a request was for, where there are several.
+func (a *app) inAccount(e *providers.Error) string {
+	if !a.severalAccounts() {
+		return ""
+	}
+	return "Account " + e.Account + ": "
 }
 
 // whyRefused is what the status of an answer means to an operator, and what can be done about it.

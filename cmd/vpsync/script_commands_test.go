@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -25,7 +24,8 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"vpsync":          func(ts *testscript.TestScript, _ bool, args []string) { expectExit(ts, 0, "vpsync", args) },
 		"exits":           cmdExits,
-		"quickstart":      cmdQuickstart,
+		"quickstart":      cmdExample("QUICKSTART"),
+		"three-hosts":     cmdExample("THREE_HOSTS"),
 		"replace":         cmdReplace,
 		"json":            cmdJSON,
 		"id":              cmdID,
@@ -85,12 +85,18 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	expectExit(ts, code, args[1], args[2:])
 }
 
-func cmdQuickstart(ts *testscript.TestScript, _ bool, args []string) {
-	dir := "."
-	if len(args) > 0 {
-		dir = args[0]
+// cmdExample copies the folder that a variable names.
+func cmdExample(variable string) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		dir := "."
+		if len(args) > 0 {
+			dir = args[0]
+		}
+		copyExample(ts, ts.Getenv(variable), ts.MkAbs(dir))
 	}
-	from, to := ts.Getenv("QUICKSTART"), ts.MkAbs(dir)
+}
+
+func copyExample(ts *testscript.TestScript, from, to string) {
 	ts.Check(filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -199,178 +205,6 @@ func jsonAt(ts *testscript.TestScript, where string) string {
 	return got
 }
 
-// sandboxObject is an object as `vpsync sandbox list --json` prints it.
-type sandboxObject struct {
-	Kind   string         `json:"kind"`
-	ID     string         `json:"id"`
-	Values map[string]any `json:"values"`
-}
-
-// ask runs vpsync for a command's own purposes and answers with what it printed, leaving the script's stdout alone.
-func ask(ts *testscript.TestScript, args ...string) []byte {
-	program, err := lookPath(ts, "vpsync")
-	ts.Check(err)
-	cmd := exec.Command(program, args...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = scriptEnviron(ts)
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		ts.Fatalf("vpsync %s: %v\n%s", strings.Join(args, " "), err, exit.Stderr)
-	}
-	ts.Check(err)
-	return out
-}
-
-func lookPath(ts *testscript.TestScript, program string) (string, error) {
-	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		path := filepath.Join(dir, program)
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s is not in the script's PATH", program)
-}
-
-// passedOn are the variables of a script's environment that vpsync looks at.
-var passedOn = []string{
-	"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "GORACE", "GOCOVERDIR",
-	"SERVOSPHERE_API_KEY", "SERVOSPHERE_API_URL", "VPSYNC_STATE_KEY", "VPSYNC_GRACE", "VPSYNC_TRUSTED_HOSTS",
-}
-
-func scriptEnviron(ts *testscript.TestScript) []string {
-	var env []string
-	for _, name := range passedOn {
-		if v := ts.Getenv(name); v != "" {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
-}
-
-func sandboxObjects(ts *testscript.TestScript, kind string) []sandboxObject {
-	args := []string{"sandbox", "list", "--json"}
-	if kind != "" {
-		args = append(args, kind)
-	}
-	var doc struct {
-		Objects []sandboxObject `json:"objects"`
-	}
-	ts.Check(json.Unmarshal(ask(ts, args...), &doc))
-	return doc.Objects
-}
-
-func cmdID(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: id VAR KIND NAME")
-	}
-	id := ""
-	for _, o := range sandboxObjects(ts, args[1]) {
-		if o.Values["name"] == args[2] {
-			id = o.ID // the last one wins: objects are listed in the order of their creation
-		}
-	}
-	if id == "" {
-		ts.Fatalf("the sandbox holds no %s named %s", args[1], args[2])
-	}
-	ts.Setenv(args[0], id)
-}
-
-func cmdObjects(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: objects KIND N")
-	}
-	objects := sandboxObjects(ts, args[0])
-	if got := strconv.Itoa(len(objects)); got != args[1] {
-		ts.Fatalf("the sandbox holds %s objects of kind %s, want %s: %v", got, args[0], args[1], objects)
-	}
-}
-
-// sandboxRequest is a request as `vpsync sandbox log --json` prints it.
-type sandboxRequest struct {
-	Method string `json:"method"`
-	Path   string `json:"path"`
-}
-
-func sandboxLog(ts *testscript.TestScript) []sandboxRequest {
-	var doc struct {
-		Requests []sandboxRequest `json:"requests"`
-	}
-	ts.Check(json.Unmarshal(ask(ts, "sandbox", "log", "--json"), &doc))
-	return doc.Requests
-}
-
-// cmdArrives asks for the sandbox's log until it holds the request; each look starts a process, so it does not spin.
-func cmdArrives(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: arrives METHOD PATH")
-	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
-		for _, r := range sandboxLog(ts) {
-			if r.Method == args[0] && strings.HasSuffix(r.Path, args[1]) {
-				return
-			}
-		}
-	}
-	ts.Fatalf("no %s %s arrived within 30 s", args[0], args[1])
-}
-
-// cmdRequests counts what arrived at the sandbox, from the sandbox's own log.
-func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) == 1 && args[0] == "clear" {
-		ask(ts, "sandbox", "log", "--clear")
-		return
-	}
-	if len(args) != 2 {
-		ts.Fatalf("usage: requests METHOD N | requests clear")
-	}
-	n := 0
-	var seen []string
-	for _, r := range sandboxLog(ts) {
-		if args[0] == "*" || r.Method == args[0] {
-			n++
-			seen = append(seen, r.Method+" "+r.Path)
-		}
-	}
-	if strconv.Itoa(n) != args[1] {
-		ts.Fatalf("%d requests with method %s, want %s:\n%s", n, args[0], args[1], strings.Join(seen, "\n"))
-	}
-}
-
-// cmdLost fails when an object exists that the state knows neither as a resource nor as a leftover.
-func cmdLost(ts *testscript.TestScript, _ bool, _ []string) {
-	known := string(ask(ts, stateArgs(ts, "show", "--json")...)) + string(ask(ts, stateArgs(ts, "state", "leftovers", "--json")...))
-	for _, o := range sandboxObjects(ts, "") {
-		if !strings.Contains(known, `"`+o.ID+`"`) {
-			ts.Fatalf("%s %s (%v) has no owner", o.Kind, o.ID, o.Values["name"])
-		}
-	}
-}
-
-// cmdTwice fails when two objects of one kind and name exist of which none is a leftover.
-func cmdTwice(ts *testscript.TestScript, _ bool, _ []string) {
-	leftovers := string(ask(ts, stateArgs(ts, "state", "leftovers", "--json")...))
-	seen := map[string]string{}
-	for _, o := range sandboxObjects(ts, "") {
-		if strings.Contains(leftovers, `"`+o.ID+`"`) {
-			continue
-		}
-		key := fmt.Sprint(o.Kind, " ", o.Values["name"])
-		if first, ok := seen[key]; ok {
-			ts.Fatalf("%s exists twice: %s and %s", key, first, o.ID)
-		}
-		seen[key] = o.ID
-	}
-}
-
-// stateArgs adds --sandbox where the script works on the embedded one.
-func stateArgs(ts *testscript.TestScript, args ...string) []string {
-	if ts.Getenv("SERVOSPHERE_API_URL") == "" {
-		args = append(args, "--sandbox")
-	}
-	return args
-}
-
 // cmdFlip changes one bit of each place where TEXT stands in a file.
 func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
@@ -393,11 +227,18 @@ func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
 // kill it applies until nothing is asked, and looks for what was lost or made twice. It ends with the run that was
 // not killed, and insists that there were points at all.
 func cmdKillEachPoint(ts *testscript.TestScript, _ bool, args []string) {
+	step, least := 1, 10
+	if len(args) > 1 && args[0] == "-every" {
+		var err error
+		step, err = strconv.Atoi(args[1])
+		ts.Check(err)
+		least, args = 3, args[2:]
+	}
 	if len(args) < 2 {
-		ts.Fatalf("usage: kill-each-point VAR ARG...")
+		ts.Fatalf("usage: kill-each-point [-every N] VAR ARG...")
 	}
 	var points []string
-	for n := 1; ; n++ {
+	for n := step; ; n += step {
 		ts.Check(os.RemoveAll(ts.MkAbs(".vpsync")))
 		ts.Setenv("VPSYNC_TEST_KILL_AT", strconv.Itoa(n))
 		err := ts.Exec("vpsync", args[1:]...)
@@ -412,7 +253,7 @@ func cmdKillEachPoint(ts *testscript.TestScript, _ bool, args []string) {
 		points = append(points, point)
 		converge(ts, fmt.Sprintf("killed at point %d (%s)", n, point))
 	}
-	if len(points) < 10 {
+	if len(points) < least {
 		ts.Fatalf("only %d points were visited: %v", len(points), points)
 	}
 	ts.Logf("killed at %d points: %s", len(points), strings.Join(points, " "))
@@ -465,11 +306,13 @@ func answerQuestions(ts *testscript.TestScript, when, out string) {
 			continue // the plan asks, and so does the result
 		}
 		answered[a[1]] = true
-		kind, name, _ := strings.Cut(strings.Trim(a[1], `'"`), ".")
-		answer := []string{"resolve", a[1], "--retry", "--sandbox"}
-		for _, o := range sandboxObjects(ts, kind) {
-			if o.Values["name"] == name {
-				answer = []string{"resolve", a[1], "--id", o.ID, "--sandbox"}
+		at := strings.Trim(a[1], `'`)
+		kind, _, _ := strings.Cut(at, ".")
+		answer := []string{"resolve", at, "--retry", "--sandbox"}
+		resources, leftovers := known(ts)
+		for _, o := range sandboxObjects(ts, kind) { // one that nobody knows is what the request made
+			if !resources[o.key()] && !leftovers[o.key()] {
+				answer = []string{"resolve", at, "--id", o.ID, "--sandbox"}
 			}
 		}
 		if code := exitCode(ts, ts.Exec("vpsync", answer...)); code != 0 {

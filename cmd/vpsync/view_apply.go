@@ -28,12 +28,13 @@ const (
 )
 
 // newRunView returns the view for a mode; verb begins the last line ("Destroy complete: …"). Results go to out, progress to errs (with viewJSON all goes to out). width
-// is asked again for each frame, since terminals are resized; nil is 80 columns. explain makes a message of a failure.
-func newRunView(verb string, mode viewMode, out, errs io.Writer, width func() int, color bool, explain func(apply.Failure) spec.Diagnostic) applyView {
+// is asked again for each frame, since terminals are resized; nil is 80 columns. With
+// accounts objects say which account they are in. explain makes a message of a failure.
+func newRunView(verb string, mode viewMode, out, errs io.Writer, width func() int, color, accounts bool, explain func(apply.Failure) spec.Diagnostic) applyView {
 	if width == nil {
 		width = func() int { return 80 }
 	}
-	results := resultText{verb: verb, out: out, errs: errs, width: width, color: color, explain: explain}
+	results := resultText{verb: verb, out: out, errs: errs, width: width, color: color, accounts: accounts, explain: explain}
 	switch mode {
 	case viewJSON:
 		return newJSONView(out)

@@ -326,5 +326,5 @@ Drift: 1 changed, 1 gone, 1 unmanaged.
 
 // newApplyView is newRunView for the command apply.
 func newApplyView(mode viewMode, out, errs io.Writer, width func() int, color bool) applyView {
-	return newRunView("Apply", mode, out, errs, width, color, (&app{}).failure)
+	return newRunView("Apply", mode, out, errs, width, color, false, (&app{}).failure)
 }

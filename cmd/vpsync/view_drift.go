@@ -21,6 +21,7 @@ type driftReport struct {
 	plan      *plan.Plan
 	leftovers []*state.Leftover // all that are known to be there still
 	unmanaged bool              // whether unmanaged objects count
+	accounts  bool              // there are several, and each object says its own
 }
 
 func newDriftReport(p *plan.Plan, st *state.State, unmanaged bool) driftReport {
@@ -67,6 +68,7 @@ func writeDrift(w io.Writer, p *plan.Plan, st *state.State, unmanaged bool, o re
 	r := newDriftReport(p, st, unmanaged)
 	s := render.Style{Color: o.Color}
 	var b strings.Builder
+	r.accounts = o.Accounts
 	r.writeChanged(&b, s)
 	r.writeGone(&b, s)
 	if unmanaged {
@@ -85,6 +87,9 @@ func writeDrift(w io.Writer, p *plan.Plan, st *state.State, unmanaged bool, o re
 func (r driftReport) summary(command func(string) string) string {
 	if !r.found() {
 		s := "No drift: the account is as vpsync left it."
+		if r.accounts {
+			s = "No drift: the accounts are as vpsync left them."
+		}
 		if n := len(r.plan.Unmanaged); n > 0 {
 			s += fmt.Sprintf(" %s that nobody declared: %s", beginning(n), command("vpsync drift --unmanaged"))
 		}
@@ -123,7 +128,7 @@ func (r driftReport) writeChanged(b *strings.Builder, s render.Style) {
 	}
 	driftSection(b, s, title+":")
 	for _, c := range r.changed {
-		fmt.Fprintf(b, "  %s %s%s\n", s.Yellow("~"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)))
+		fmt.Fprintf(b, "  %s %s%s\n", s.Yellow("~"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)+r.in(c.Account)))
 		for _, a := range c.Attributes {
 			fmt.Fprintf(b, "      %s: is %s, should be %s%s\n", render.Escape(a.Name), s.Red(driftValue(a.Before, a.Sensitive)),
 				s.Green(driftValue(a.After, a.Sensitive)), bothNote(a))
@@ -148,6 +153,14 @@ func parens2(id string) string {
 	return " (" + render.Escape(id) + ")"
 }
 
+// in says which account an object is in, where there are several.
+func (r driftReport) in(account string) string {
+	if !r.accounts {
+		return ""
+	}
+	return " in " + render.Escape(account)
+}
+
 func driftValue(v cty.Value, sensitive bool) string {
 	switch {
 	case sensitive:
@@ -168,7 +181,7 @@ func (r driftReport) writeGone(b *strings.Builder, s render.Style) {
 		if c.Action == plan.Forget {
 			then = "vpsync apply drops its record"
 		}
-		fmt.Fprintf(b, "  %s %s%s  %s\n", s.Red("-"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)), s.Dim(then))
+		fmt.Fprintf(b, "  %s %s%s  %s\n", s.Red("-"), s.Bold(render.Escape(c.Address.String())), s.Dim(parens2(c.ID)+r.in(c.Account)), s.Dim(then))
 	}
 }
 
@@ -180,7 +193,11 @@ func writeUnmanaged(b *strings.Builder, p *plan.Plan, o render.Options) {
 	t := render.NewTable()
 	t.Indent = "  ? "
 	for _, u := range p.Unmanaged {
-		t.Row(u.Kind, u.ID, objectName(u.Values["name"]))
+		row := []string{u.Kind, u.ID, objectName(u.Values["name"])}
+		if o.Accounts {
+			row = slices.Insert(row, 2, u.Account)
+		}
+		t.Row(row...)
 	}
 	_ = t.Write(b, o)
 }
@@ -208,7 +225,11 @@ func (r driftReport) writeLeftovers(b *strings.Builder, o render.Options) {
 		if name == "" {
 			name = objectName(l.Applied["name"])
 		}
-		t.Row(l.Address.String(), l.ID, name, l.Since.UTC().Format(time.DateOnly))
+		row := []string{l.Address.String(), l.ID, name, l.Since.UTC().Format(time.DateOnly)}
+		if o.Accounts {
+			row = slices.Insert(row, 2, l.Account)
+		}
+		t.Row(row...)
 	}
 	_ = t.Write(b, o)
 }

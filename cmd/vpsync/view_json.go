@@ -43,6 +43,7 @@ type eventLine struct {
 	Time      string     `json:"time,omitempty"` // RFC 3339, UTC
 	Address   string     `json:"address,omitempty"`
 	Deposed   string     `json:"deposed,omitempty"`
+	Account   string     `json:"account,omitempty"`
 	Kind      string     `json:"kind,omitempty"`
 	Action    string     `json:"action,omitempty"`
 	Phase     string     `json:"phase,omitempty"`
@@ -108,7 +109,7 @@ func (v *jsonView) Diagnostics(all spec.Diagnostics) {
 
 func (v *jsonView) Event(e apply.Event) {
 	l := eventLine{
-		Type: string(e.Type), Time: rfc3339(e.Time), Deposed: e.Deposed, Kind: e.Kind,
+		Type: string(e.Type), Time: rfc3339(e.Time), Deposed: e.Deposed, Account: e.Account, Kind: e.Kind,
 		Action: string(e.Action), Phase: string(e.Phase), Operation: e.Operation, ID: e.ID, Status: e.Status,
 		Until: rfc3339(e.Until), Message: e.Message, Error: newErrorLine(e.Err), Done: e.Done, Total: e.Total,
 	}

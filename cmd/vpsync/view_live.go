@@ -68,7 +68,7 @@ func (v *liveView) Event(e apply.Event) {
 		}
 		v.ended = append(v.ended, v.endLine(name, e))
 	case name == "":
-		v.message, v.until = runText(e, time.Time{}), e.Until
+		v.message, v.until = runText(e, time.Time{}, v.result.accounts), e.Until
 	default:
 		b := v.running[name]
 		if b == nil || e.Type == apply.EventStart {

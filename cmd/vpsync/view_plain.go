@@ -62,7 +62,7 @@ func (v *plainView) Event(e apply.Event) {
 		return
 	case name == "":
 		if e.Message != "" || e.Type == apply.EventVerifying {
-			v.say("", runText(e, now))
+			v.say("", runText(e, now, v.result.accounts))
 		}
 		return
 	case b == nil || e.Type == apply.EventStart:
@@ -87,11 +87,14 @@ func beginText(e apply.Event, now time.Time) string {
 	return presentTense(e) + "…"
 }
 
-// runText is the line for what concerns the run as a whole.
-func runText(e apply.Event, now time.Time) string {
+// runText is the line for what concerns the run as a whole; accounts says that the stack has several.
+func runText(e apply.Event, now time.Time, accounts bool) string {
 	message := render.Escape(e.Message)
 	if message == "" && e.Type == apply.EventVerifying {
 		message = "Verifying: reading the account again…"
+		if accounts {
+			message = "Verifying: reading the accounts again…"
+		}
 	}
 	return joinWords(message, timeLeft(e.Until, now))
 }

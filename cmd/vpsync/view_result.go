@@ -19,6 +19,7 @@ type resultText struct {
 	out, errs io.Writer
 	width     func() int
 	color     bool
+	accounts  bool // there are several, and each object says its own
 	explain   func(apply.Failure) spec.Diagnostic
 }
 
@@ -93,7 +94,11 @@ func (t resultText) leftBehind(r *apply.Result) {
 			table.Row(fmt.Sprintf("… and %d more", len(r.LeftBehind)-i))
 			break
 		}
-		table.Row(l.Address.String(), l.ID)
+		row := []string{l.Address.String(), l.ID}
+		if t.accounts {
+			row = append(row, l.Account)
+		}
+		table.Row(row...)
 	}
 	_ = table.Write(t.out, render.Options{Width: t.width(), Color: t.color})
 }

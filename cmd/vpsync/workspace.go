@@ -36,7 +36,7 @@ type workspace struct {
 	// unpriced: plans are not asked what they cost.
 	unpriced bool
 	// view is told of waits for the rate limit, once there is one.
-	waiting func(class string, until time.Time)
+	waiting func(account, class string, until time.Time)
 	close   []func() error
 	// warnings are about files and variables: what evaluation finds comes with each plan.
 	warnings spec.Diagnostics

@@ -114,6 +114,7 @@ type Event struct {
 	Time      time.Time
 	Address   spec.Address
 	Deposed   string
+	Account   string // of the object
 	Kind      string
 	Action    plan.Action
 	Phase     plan.Phase

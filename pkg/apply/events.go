@@ -30,7 +30,7 @@ type teller struct {
 
 func (r *run) tell(ch *plan.Change, phase plan.Phase) *teller {
 	return &teller{run: r, started: r.clock.Now(), base: Event{
-		Address: ch.Address, Deposed: ch.Deposed, Kind: ch.Kind, Action: ch.Action, Phase: phase, ID: ch.ID, LetsGo: ch.Forgets,
+		Address: ch.Address, Deposed: ch.Deposed, Account: ch.Account, Kind: ch.Kind, Action: ch.Action, Phase: phase, ID: ch.ID, LetsGo: ch.Forgets,
 	}}
 }
 
@@ -68,7 +68,7 @@ func (t *teller) throttled(account, class, operation string) {
 // tellIntent tells of an open intent of whatever run.
 func (r *run) tellIntent(in *state.Intent) *teller {
 	return &teller{run: r, started: in.Opened, base: Event{
-		Address: in.Address, Deposed: in.Deposed, Kind: in.Kind, Action: plan.Action(in.Action),
+		Address: in.Address, Deposed: in.Deposed, Account: in.Account, Kind: in.Kind, Action: plan.Action(in.Action),
 		Operation: in.Operation, ID: in.ObjectID,
 	}}
 }

@@ -27,6 +27,9 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	if err := e.settle(ctx, r.Accounts); err != nil {
 		return nil, err
 	}
+	if err := e.lookFirst(ctx); err != nil {
+		return nil, err
+	}
 	if failed(e.config.Diagnostics) {
 		return nil, &EvaluationError{Address: a, Diagnostics: e.config.Diagnostics}
 	}

@@ -26,6 +26,9 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if err := e.settle(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
+	if err := e.lookFirst(ctx); err != nil {
+		return nil, e.config.Diagnostics, err
+	}
 	if failed(e.config.Diagnostics) {
 		return nil, e.config.Diagnostics, nil
 	}
@@ -48,6 +51,26 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 		return nil, append(slices.Clone(diags), made.Plan.Unmatched...), err
 	}
 	return made, diags, err
+}
+
+// lookFirst evaluates anew with what the accounts say now, where the configuration is in order but for what was recorded: a server that
+// was without an address when it was seen last may have one, and a stack that uses it would never get to see it.
+func (e *evaluation) lookFirst(ctx context.Context) error {
+	p := e.planner
+	if !failed(e.config.Diagnostics) || p.Mode == RefreshNone || len(e.state.Resources) == 0 {
+		return nil
+	}
+	request := p.Request
+	request.Objects, request.Unasked = nil, true
+	if failed(p.Stack.Evaluate(request).Diagnostics) {
+		return nil // whatever is recorded
+	}
+	read, err := refresh(ctx, p.Accounts, demands(p.Accounts, e.state, nil), p.Mode, orReal(p.Clock))
+	if err != nil {
+		return err
+	}
+	e.live, e.asked = read.live, e.asked+read.live.Reads
+	return e.settle(ctx, p.Accounts)
 }
 
 // against plans with a reading at hand.

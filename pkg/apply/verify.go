@@ -77,14 +77,14 @@ func (r *run) planAgain(ctx context.Context, made *Made, touched map[plan.KindRe
 	return second, looked, err
 }
 
-// touched are the kinds that requests of the run may have changed: those of the changes, and those whose attributes
+// touched are the kinds that requests of the run may have changed: those of the changes, those whose objects were waited for, and those whose attributes
 // the API clears when an object of a touched kind is deleted.
 func (r *run) touched(made *Made, e *ending) map[plan.KindRef]bool {
 	all := map[plan.KindRef]bool{}
 	for _, m := range []*Made{made, e.made} {
 		for _, s := range m.Plan.Steps {
 			ch := m.Plan.Changes[s.Change]
-			if ch.Removes == "" && len(ch.Operations) == 0 {
+			if ch.Removes == "" && len(ch.Operations) == 0 && !r.waited(ch) {
 				continue
 			}
 			all[refOf(ch)] = true
@@ -101,6 +101,12 @@ func (r *run) touched(made *Made, e *ending) map[plan.KindRef]bool {
 		}
 	}
 	return all
+}
+
+// waited: the object was waited for, so that it is another than the plan saw, although nothing was sent for it.
+func (r *run) waited(ch *plan.Change) bool {
+	kind := r.schema(ch.Account).Kinds[ch.Kind]
+	return ch.Action == plan.Update && kind != nil && kind.Waits
 }
 
 func (r *run) schema(account string) *spec.Schema {

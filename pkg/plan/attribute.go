@@ -105,6 +105,9 @@ func (p *planner) compare(d *decision, b *basis, keep bool) []AttributeChange {
 			c = p.secretAttribute(d, a, b, want)
 		case !want.IsWhollyKnown():
 			c = &AttributeChange{Before: before(a, b), After: want, Cause: CauseDepends}
+			if d.recorded != nil && b.drifted(a) { // whatever it will be, somebody changed what it is
+				c.Cause = CauseDrift
+			}
 			p.effect(d, a, b, c)
 		default:
 			c = p.knownAttribute(d, a, b, want)
@@ -170,6 +173,14 @@ func before(a *spec.Attribute, b *basis) cty.Value {
 	return cty.NullVal(a.Type)
 }
 
+// drifted: the API answers something else than last time. An attribute that no answer has held since it was asked for cannot have
+// drifted from what was answered.
+func (b *basis) drifted(a *spec.Attribute) bool {
+	live, readable := b.live[a.Name]
+	observed, seen := b.observed[a.Name]
+	return readable && seen && !a.Unreadable && !a.Same(live, observed)
+}
+
 // knownAttribute is the table of differences for an attribute that the configuration names:
 //
 //	live = desired                                  record it, if that is news; no request
@@ -199,9 +210,7 @@ func (p *planner) knownAttribute(d *decision, a *spec.Attribute, b *basis, want 
 		return &AttributeChange{Before: live, After: want, Cause: CauseDrift, Effect: EffectNone,
 			Note: fmt.Sprintf("no operation leads on from %s; nothing is sent while it is so", display(live))}
 	}
-	// An attribute that no answer has held since it was asked for cannot have drifted from what was answered.
-	observed, seen := b.observed[a.Name]
-	drifted := seen && !a.Same(live, observed)
+	drifted := b.drifted(a)
 	c := &AttributeChange{Before: live, After: want}
 	switch {
 	case !asked && d.recorded != nil && p.unfinished(d, a):

@@ -222,26 +222,29 @@ func (c *call) target() (*object, *problem) {
 	return o, nil
 }
 
-// authorized compares the token in constant time. An empty token opens nothing.
-func (c *call) authorized() bool {
-	auth := c.model.def.Auth
+// authorized: the request carries the token of this account.
+func (c *call) authorized() bool { return c.opens(c.request.header, c.query) }
+
+// opens compares the token of a request in constant time. An empty token opens nothing.
+func (s *Sandbox) opens(header http.Header, query url.Values) bool {
+	auth := s.model.def.Auth
 	given := ""
 	switch auth.Scheme {
 	case providers.AuthBearer:
-		if scheme, token, ok := strings.Cut(c.request.header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		if scheme, token, ok := strings.Cut(header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 			given = token
 		}
 	case providers.AuthHeader:
-		given = c.request.header.Get(auth.Name)
+		given = header.Get(auth.Name)
 	case providers.AuthQuery:
-		given = c.query.Get(auth.Name)
+		given = query.Get(auth.Name)
 	case providers.AuthBasic:
-		r := http.Request{Header: c.request.header}
+		r := http.Request{Header: header}
 		if user, password, ok := r.BasicAuth(); ok && user == auth.Name {
 			given = password
 		}
 	}
-	return c.options.Token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(c.options.Token)) == 1
+	return s.options.Token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(s.options.Token)) == 1
 }
 
 // logged is path and query as the log keeps them: without a token.

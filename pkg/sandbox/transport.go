@@ -53,6 +53,20 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// Together serves several accounts of one API at one address, as the vendor does: a request belongs to the account whose token it
+// carries, and without a token that is known to the first, which refuses it. There is at least one.
+func Together(accounts ...*Sandbox) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, s := range accounts {
+			if s.opens(r.Header, r.URL.Query()) {
+				s.ServeHTTP(w, r)
+				return
+			}
+		}
+		accounts[0].ServeHTTP(w, r)
+	})
+}
+
 // Transport answers requests in process, whatever their host. It keeps to the request's context, and a closed
 // connection is the error that a real transport gives: [io.ErrUnexpectedEOF], after the request was written.
 func (s *Sandbox) Transport() http.RoundTripper { return transport{s} }

@@ -52,6 +52,13 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestTextOfAccounts: of a stack of several accounts each object says which it is in.
+func TestTextOfAccounts(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, render.Text(&b, plans["sections"](t), render.Options{Accounts: true}))
+	golden(t, "accounts", map[string]string{"80": b.String()}, "80")
+}
+
 // Colours only repeat: without them the text is the same.
 func TestColorSaysNothingOfItsOwn(t *testing.T) {
 	for name, make := range plans {

@@ -11,17 +11,18 @@ import (
 // page collects the lines of a rendering.
 type page struct {
 	Style
-	command func(string) string
-	b       strings.Builder
-	width   int
-	gap     bool // a blank line is due before the next one
+	command  func(string) string
+	b        strings.Builder
+	width    int
+	accounts bool // there are several, and each object says its own
+	gap      bool // a blank line is due before the next one
 	// Of a plan: whether it is the command destroy's, and the numbers of the questions by resource.
 	destroy bool
 	asks    map[spec.Address]int
 }
 
 func newPage(o Options) *page {
-	return &page{Style: o.style(), width: o.width(), command: o.CommandLine, asks: map[spec.Address]int{}}
+	return &page{Style: o.style(), width: o.width(), command: o.CommandLine, accounts: o.Accounts, asks: map[spec.Address]int{}}
 }
 
 // line writes one line of text that is safe already.

@@ -12,6 +12,8 @@ type Options struct {
 	Title string
 	// Command completes a vpsync command to paste by the flags that it needs here; nil leaves it as it is.
 	Command func(string) string
+	// Accounts names the account of each object: for stacks of several accounts.
+	Accounts bool
 }
 
 func (o Options) CommandLine(text string) string {

@@ -130,6 +130,9 @@ func (pg *page) summary(p *plan.Plan) {
 		return
 	}
 	says := "No changes. The account is as the configuration says"
+	if pg.accounts {
+		says = "No changes. The accounts are as the configuration says"
+	}
 	switch {
 	case len(p.LeftOut) > 0:
 		says = "No changes in what was selected"

@@ -22,7 +22,7 @@ func (pg *page) change(c *plan.Change) {
 	if c.ID != "" && c.Action != plan.Adopt {
 		parts = append(parts, part{" (" + Escape(c.ID) + ")", pg.Dim})
 	}
-	parts = append(parts, part{"  " + alarm(c), pg.Alarm}, part{"  " + pg.phrase(c), pg.Dim})
+	parts = append(parts, pg.in(c.Account), part{"  " + alarm(c), pg.Alarm}, part{"  " + pg.phrase(c), pg.Dim})
 	pg.heading(pg.symbol(c)+" ", c.Address, parts)
 	pg.attributes(c)
 	pg.aside(c)
@@ -32,6 +32,14 @@ func (pg *page) change(c *plan.Change) {
 type part struct {
 	text  string
 	paint func(string) string
+}
+
+// in says which account an object is in, where there are several.
+func (pg *page) in(account string) part {
+	if !pg.accounts {
+		return part{}
+	}
+	return part{" in " + Escape(account), pg.Dim}
 }
 
 func plainly(s string) string { return s }
@@ -152,6 +160,7 @@ func (pg *page) quiet(changes []*plan.Change) {
 		if c.ID != "" {
 			parts = append(parts, part{" (" + Escape(c.ID) + ")", pg.Dim})
 		}
+		parts = append(parts, pg.in(c.Account))
 		pg.heading(strings.Repeat(" ", changeIndent), c.Address, parts)
 		pg.attributes(c)
 		pg.aside(c)

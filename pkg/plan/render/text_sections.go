@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +131,11 @@ func (pg *page) leftovers(p *plan.Plan) {
 		t := NewTable()
 		t.Indent = strings.Repeat(" ", changeIndent)
 		for _, l := range p.Leftovers[:min(most, len(p.Leftovers))] {
-			t.Row(l.Address.String(), l.ID, nameOf(l.Observed, l.Applied), day(l.Since))
+			row := []string{l.Address.String(), l.ID, nameOf(l.Observed, l.Applied), day(l.Since)}
+			if pg.accounts {
+				row = slices.Insert(row, 2, l.Account)
+			}
+			t.Row(row...)
 		}
 		pg.table(t)
 		pg.more(len(p.Leftovers)-most, pg.command("vpsync state leftovers"))
@@ -174,17 +179,17 @@ func (pg *page) unmanaged(objects []plan.Unmanaged) {
 	if len(objects) == 0 {
 		return
 	}
-	counts := map[string]int{}
+	counts := map[[2]string]int{}
 	for _, u := range objects {
-		counts[Noun(u.Kind)]++
+		of := [2]string{Noun(u.Kind), ""}
+		if pg.accounts {
+			of[1] = " in " + u.Account
+		}
+		counts[of]++
 	}
 	kinds := make([]string, 0, len(counts))
-	for k := range counts {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	for i, k := range kinds {
-		kinds[i] = Plural(counts[k], k)
+	for _, of := range slices.SortedFunc(maps.Keys(counts), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		kinds = append(kinds, Plural(counts[of], of[0])+of[1])
 	}
 	pg.space()
 	pg.prose(0, 2, "Unmanaged, so left alone: "+list(kinds, 0)+".", pg.Dim)
@@ -248,13 +253,14 @@ func (pg *page) cost(p *plan.Plan) {
 		byAccount[c.Account] = append(byAccount[c.Account], c)
 	}
 	slices.Sort(accounts)
-	for i, a := range accounts {
+	several := pg.accounts || len(accounts) > 1
+	for _, a := range accounts {
 		label := "API cost: "
-		if len(accounts) > 1 {
+		if several {
 			label = "API cost of " + Escape(a) + ": "
 		}
 		words := label + costWords(byAccount[a]) + "."
-		if i == len(accounts)-1 && p.Reads > 0 {
+		if !several && p.Reads > 0 {
 			words += " Planning took " + Plural(p.Reads, "read") + "."
 		}
 		pg.prose(0, 2, words, nil)
@@ -264,6 +270,9 @@ func (pg *page) cost(p *plan.Plan) {
 					Noun(c.Class), span(time.Duration(c.Windows)*c.Per)), pg.Yellow)
 			}
 		}
+	}
+	if several && len(accounts) > 0 && p.Reads > 0 {
+		pg.prose(0, 2, "Planning took "+Plural(p.Reads, "read")+" of all accounts.", nil)
 	}
 }
 
