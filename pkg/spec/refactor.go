@@ -151,7 +151,12 @@ func (x *Session) checkRemovals() Diagnostics {
 		e, _ := x.expand(block)
 		return e.has[a.Key]
 	}
+	said := map[Address]Removal{}
 	for _, r := range x.stack.removals {
+		if other, twice := said[r.From]; twice && other.Destroy != r.Destroy {
+			diags = append(diags, x.stack.problemAt(r.Range, "Destroyed or left alone?", fmt.Sprintf("The removed block at %s says the opposite of %s.", other.Range, r.From), "delete one of the two"))
+		}
+		said[r.From] = r
 		if declared(r.From) {
 			diags = append(diags, x.stack.problemAt(r.Range, "Removed and declared", fmt.Sprintf("%s is declared in this stack, so it cannot be removed from it at the same time.", r.From), "delete one of the two"))
 		}
