@@ -92,6 +92,9 @@ func (s *Stack) movedBlock(b *hclsyntax.Block) Diagnostics {
 	case from == to:
 		return append(diags, s.problem(b.DefRange(), "Not a move", fmt.Sprintf("%s is moved to itself.", from), ""))
 	}
+	if i := slices.IndexFunc(s.Moves, func(m Move) bool { return m.From == from && m.To != to }); i >= 0 {
+		return append(diags, s.problem(b.DefRange(), "Moved to two places", fmt.Sprintf("%s is moved to %s at %s already.", from, s.Moves[i].To, s.Moves[i].Range), "delete one of the two"))
+	}
 	s.Moves = append(s.Moves, Move{From: from, To: to, Range: *rangeOf(b.DefRange())})
 	return diags
 }
