@@ -153,6 +153,16 @@ func (e *ending) outputs() []state.Write {
 		e.result.Outputs = e.made.Config.Outputs
 	}
 	stored := map[string]state.Output{}
+	held := map[string]bool{} // an output of what was left out is what it was
+	for _, o := range e.made.Plan.Outputs {
+		if held[o.Name] = o.Held; !o.Held {
+			continue
+		}
+		if was, ok := e.made.State.Outputs[o.Name]; ok {
+			stored[o.Name] = was
+		}
+	}
+	e.result.Outputs = slices.DeleteFunc(slices.Clone(e.result.Outputs), func(o *spec.Output) bool { return held[o.Name] })
 	for _, o := range e.result.Outputs {
 		if o.Sensitive || o.Value.ContainsMarked() || !o.Value.IsWhollyKnown() {
 			continue

@@ -260,6 +260,8 @@ type OutputChange struct {
 	Before, After cty.Value
 	Sensitive     bool
 	Action        Action // NoOp, Create, Update, Delete
+	// Held: it comes from a change that is left out of the plan, so what is recorded of it stays.
+	Held bool
 }
 
 // Cost is what applying the plan takes from one rate-limit class of one account.
