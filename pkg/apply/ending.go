@@ -111,7 +111,7 @@ func (e *ending) close(ctx context.Context, err error) error {
 	var last []state.Write
 	if err == nil && !res.Interrupted {
 		last = append(last, e.outputs()...)
-		if e.well() && !e.made.Plan.Destroy && len(e.made.Plan.LeftOut) == 0 {
+		if e.well() && !e.made.Plan.Destroy && !e.made.Plan.Partial && len(e.made.Plan.LeftOut) == 0 {
 			last = append(last, state.SetSettled{})
 		}
 	}

@@ -195,6 +195,8 @@ type Plan struct {
 	Counts    Counts
 	// LeftOut are changes that Targets or Excludes keep out of the plan.
 	LeftOut []LeftOut
+	// Partial: something is left out, of a saved plan too, which lists it no more.
+	Partial bool
 	// Unmatched are errors: Targets, Excludes or Replace name what there is not. Such a plan is not carried out.
 	Unmatched spec.Diagnostics
 	// Deferred are data blocks that are read when the plan is carried out, since what they ask with is not known before.
