@@ -45,9 +45,13 @@ func (e *evaluation) settle(ctx context.Context, accounts Accounts) error {
 				news = true
 			}
 		}
+		wrong := map[string]bool{} // what has a mistake is not asked for: the mistake is what there is to say
+		for _, d := range e.config.Diagnostics {
+			wrong[d.Address] = wrong[d.Address] || d.Severity == spec.SeverityError
+		}
 		var open []*spec.Resource
 		for _, d := range e.config.Data {
-			if _, told := e.answers[d.Address]; !told && d.Askable() {
+			if _, told := e.answers[d.Address]; !told && d.Askable() && !wrong[d.Address.String()] {
 				open = append(open, d)
 			}
 		}

@@ -111,7 +111,7 @@ func (e *ending) close(ctx context.Context, err error) error {
 	var last []state.Write
 	if err == nil && !res.Interrupted {
 		last = append(last, e.outputs()...)
-		if e.well() && !e.made.Plan.Destroy && len(e.made.Plan.LeftOut) == 0 {
+		if e.well() && !e.made.Plan.Destroy && !e.made.Plan.Partial && len(e.made.Plan.LeftOut) == 0 {
 			last = append(last, state.SetSettled{})
 		}
 	}
@@ -153,6 +153,16 @@ func (e *ending) outputs() []state.Write {
 		e.result.Outputs = e.made.Config.Outputs
 	}
 	stored := map[string]state.Output{}
+	held := map[string]bool{} // an output of what was left out is what it was
+	for _, o := range e.made.Plan.Outputs {
+		if held[o.Name] = o.Held; !o.Held {
+			continue
+		}
+		if was, ok := e.made.State.Outputs[o.Name]; ok {
+			stored[o.Name] = was
+		}
+	}
+	e.result.Outputs = slices.DeleteFunc(slices.Clone(e.result.Outputs), func(o *spec.Output) bool { return held[o.Name] })
 	for _, o := range e.result.Outputs {
 		if o.Sensitive || o.Value.ContainsMarked() || !o.Value.IsWhollyKnown() {
 			continue

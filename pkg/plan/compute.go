@@ -33,7 +33,7 @@ func Compute(in Input) *Plan {
 			p.plan.Definitions[c.Account] = hash
 		}
 	}
-	p.plan.Outputs = outputs(in)
+	p.plan.Outputs = p.outputs()
 	for _, d := range in.Config.Data {
 		waits := func(a spec.Address) bool { on := p.current[a]; return on != nil && on.leftOut }
 		if !d.Askable() && !slices.ContainsFunc(d.Uses, waits) {

@@ -7,13 +7,17 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
-// removal is the removed block about an address, or nil.
+// removal is the removed block about an address, or nil. What is said of one instance comes before what is said of its whole block.
 func (p *planner) removal(a spec.Address) *spec.Removal {
-	i := slices.IndexFunc(p.in.Config.Removals, func(r spec.Removal) bool { return r.From.Covers(a) })
+	all := p.in.Config.Removals
+	i := slices.IndexFunc(all, func(r spec.Removal) bool { return r.From == a })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(r spec.Removal) bool { return r.From.Covers(a) })
+	}
 	if i < 0 {
 		return nil
 	}
-	return &p.in.Config.Removals[i]
+	return &all[i]
 }
 
 // imports binds the address to the object that an import block names. It reports whether there is such a block.

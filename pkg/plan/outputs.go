@@ -12,7 +12,8 @@ import (
 
 // outputs compares each output with what is recorded, by name. Sensitive ones are never recorded, so nothing can be said
 // of them.
-func outputs(in Input) []OutputChange {
+func (p *planner) outputs() []OutputChange {
+	in := p.in
 	wanted := map[string]*spec.Output{}
 	if in.Config != nil && !in.Options.Destroy {
 		for _, o := range in.Config.Outputs {
@@ -40,6 +41,8 @@ func outputs(in Input) []OutputChange {
 			c.Action, c.After = Delete, cty.NullVal(was.Type())
 		case o.Sensitive || o.Value.ContainsMarked():
 			c = OutputChange{Name: name, Sensitive: true, Action: NoOp}
+		case slices.ContainsFunc(o.Uses, p.waits):
+			c.After, c.Action, c.Held = was, NoOp, true
 		default:
 			c.After = o.Value
 			switch {
@@ -54,6 +57,12 @@ func outputs(in Input) []OutputChange {
 		all = append(all, c)
 	}
 	return all
+}
+
+// waits: the operator's selection leaves a change of the resource out.
+func (p *planner) waits(a spec.Address) bool {
+	d := p.current[a]
+	return d != nil && d.leftOut && d.change != nil && d.change.Action != NoOp
 }
 
 // recordedOutput decodes a recorded value; known is false where there is none, or none that can be read.

@@ -201,6 +201,8 @@ type Plan struct {
 	Counts    Counts
 	// LeftOut are changes that Targets or Excludes keep out of the plan.
 	LeftOut []LeftOut
+	// Partial: something is left out, of a saved plan too, which lists it no more.
+	Partial bool
 	// Unmatched are errors: Targets, Excludes or Replace name what there is not. Such a plan is not carried out.
 	Unmatched spec.Diagnostics
 	// Deferred are data blocks that are read when the plan is carried out, since what they ask with is not known before.
@@ -269,6 +271,8 @@ type OutputChange struct {
 	Before, After cty.Value
 	Sensitive     bool
 	Action        Action // NoOp, Create, Update, Delete
+	// Held: it comes from a change that is left out of the plan, so what is recorded of it stays.
+	Held bool
 }
 
 // Cost is what applying the plan takes from one rate-limit class of one account.

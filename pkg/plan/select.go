@@ -133,6 +133,7 @@ func (p *planner) prune(keep []bool, waits []*spec.Address) {
 			changes = append(changes, c)
 			continue
 		}
+		plan.Partial = plan.Partial || c.Action != NoOp
 		if p.in.Options.Only == nil && (c.Action != NoOp || len(c.Attributes) > 0) {
 			plan.LeftOut = append(plan.LeftOut, LeftOut{Address: c.Address, Deposed: c.Deposed, Action: c.Action, CreateFirst: c.CreateFirst, WaitsFor: waits[i]})
 		}

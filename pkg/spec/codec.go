@@ -248,10 +248,11 @@ func (v *Values) UnmarshalJSON(data []byte) error {
 }
 
 type jsonOutput[V any] struct {
-	Name      string `json:"name"`
-	Value     V      `json:"value"`
-	Sensitive bool   `json:"sensitive"`
-	Range     Range  `json:"range"`
+	Name      string    `json:"name"`
+	Value     V         `json:"value"`
+	Sensitive bool      `json:"sensitive"`
+	Range     Range     `json:"range"`
+	Uses      []Address `json:"uses,omitzero"`
 }
 
 // MarshalJSON keeps an output's value like a resource's.
@@ -260,7 +261,7 @@ func (o Output) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", o.Name, err)
 	}
-	return json.Marshal(jsonOutput[jsonValue]{o.Name, v, o.Sensitive, o.Range})
+	return json.Marshal(jsonOutput[jsonValue]{o.Name, v, o.Sensitive, o.Range, o.Uses})
 }
 
 // UnmarshalJSON is the opposite of MarshalJSON.
@@ -270,7 +271,7 @@ func (o *Output) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	v, err := in.Value.decode()
-	*o = Output{Name: in.Name, Value: v, Sensitive: in.Sensitive, Range: in.Range}
+	*o = Output{Name: in.Name, Value: v, Sensitive: in.Sensitive, Range: in.Range, Uses: in.Uses}
 	return err
 }
 

@@ -80,6 +80,7 @@ type Output struct {
 	Value     cty.Value // unknown and marked like a resource's values
 	Sensitive bool
 	Range     Range
+	Uses      []Address // the resources that its value comes from, sorted
 }
 
 // OnUnsupported decides about a change or deletion that the API cannot carry out.

@@ -299,12 +299,14 @@ func (x *Session) outputs() ([]*Output, Diagnostics) {
 		if problems.HasErrors() || isLost(v) {
 			continue
 		}
-		v = stripOrigins(v, nil)
+		used := map[Address]bool{}
+		v = stripOrigins(v, used)
+		x.through(used)
 		if IsSensitive(v) && !o.sensitive {
 			diags = append(diags, s.problem(o.expr.Range(), "Output derives from a secret", fmt.Sprintf("The value of output %q is or contains a secret, and outputs are printed.", o.name), "sensitive = true"))
 			continue
 		}
-		out = append(out, &Output{Name: o.name, Value: v, Sensitive: o.sensitive, Range: o.rng})
+		out = append(out, &Output{Name: o.name, Value: v, Sensitive: o.sensitive, Range: o.rng, Uses: slices.SortedFunc(maps.Keys(used), Address.Compare)})
 	}
 	return out, diags
 }

@@ -92,6 +92,9 @@ func (s *Stack) movedBlock(b *hclsyntax.Block) Diagnostics {
 	case from == to:
 		return append(diags, s.problem(b.DefRange(), "Not a move", fmt.Sprintf("%s is moved to itself.", from), ""))
 	}
+	if i := slices.IndexFunc(s.Moves, func(m Move) bool { return m.From == from && m.To != to }); i >= 0 {
+		return append(diags, s.problem(b.DefRange(), "Moved to two places", fmt.Sprintf("%s is moved to %s at %s already.", from, s.Moves[i].To, s.Moves[i].Range), "delete one of the two"))
+	}
 	s.Moves = append(s.Moves, Move{From: from, To: to, Range: *rangeOf(b.DefRange())})
 	return diags
 }
@@ -151,7 +154,12 @@ func (x *Session) checkRemovals() Diagnostics {
 		e, _ := x.expand(block)
 		return e.has[a.Key]
 	}
+	said := map[Address]Removal{}
 	for _, r := range x.stack.removals {
+		if other, twice := said[r.From]; twice && other.Destroy != r.Destroy {
+			diags = append(diags, x.stack.problemAt(r.Range, "Destroyed or left alone?", fmt.Sprintf("The removed block at %s says the opposite of %s.", other.Range, r.From), "delete one of the two"))
+		}
+		said[r.From] = r
 		if declared(r.From) {
 			diags = append(diags, x.stack.problemAt(r.Range, "Removed and declared", fmt.Sprintf("%s is declared in this stack, so it cannot be removed from it at the same time.", r.From), "delete one of the two"))
 		}
