@@ -162,6 +162,15 @@ func (e *ending) outputs() []state.Write {
 			stored[o.Name] = was
 		}
 	}
+	left := e.unfinished()
+	for _, o := range e.result.Outputs {
+		if !held[o.Name] && slices.ContainsFunc(o.Uses, func(a spec.Address) bool { return left[a] }) {
+			held[o.Name] = true // its value would be what was wanted, and not what is
+			if was, ok := e.made.State.Outputs[o.Name]; ok {
+				stored[o.Name] = was
+			}
+		}
+	}
 	e.result.Outputs = slices.DeleteFunc(slices.Clone(e.result.Outputs), func(o *spec.Output) bool { return held[o.Name] })
 	for _, o := range e.result.Outputs {
 		if o.Sensitive || o.Value.ContainsMarked() || !o.Value.IsWhollyKnown() {
@@ -176,6 +185,26 @@ func (e *ending) outputs() []state.Write {
 		}
 	}
 	return []state.Write{state.SetOutputs{Outputs: stored}}
+}
+
+// unfinished are the resources that the run was to change and did not, or not wholly.
+func (e *ending) unfinished() map[spec.Address]bool {
+	left := map[spec.Address]bool{}
+	for _, f := range e.result.Failures {
+		left[f.Address] = true
+	}
+	for _, a := range e.result.Skipped {
+		left[a] = true
+	}
+	if p := e.result.Residue; p != nil {
+		for _, s := range p.Steps {
+			left[p.Changes[s.Change].Address] = true
+		}
+		for _, held := range p.Pending {
+			left[held.Address] = true
+		}
+	}
+	return left
 }
 
 // news are diagnostics that were not told before.
