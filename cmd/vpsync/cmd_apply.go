@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ finishes what is in flight; interrupted twice it cancels that too. Either way th
 
 With PLAN, a file that vpsync plan --out made, it carries out exactly that plan, without asking. The plan is made again, of the same
 resources; if that one does otherwise, or something that it rests on has moved, nothing is sent. The same holds for
---expect-digest: the digest of a plan stands in vpsync plan --json and in vpsync show PLAN.`,
+--expect-digest: the digest of a plan stands in vpsync plan --json, and vpsync plan --out prints it.`,
 		Example: "  vpsync apply\n  vpsync apply --auto-approve --parallelism 4\n  vpsync apply --allow 2\n  vpsync apply monday.vpsplan",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -88,6 +89,9 @@ resources; if that one does otherwise, or something that it rests on has moved, 
 			if err != nil {
 				return err
 			}
+			if o.expect != "" && !digestForm.MatchString(o.expect) {
+				return wrongUsage("--expect-digest takes a whole digest, 64 hexadecimal digits: vpsync plan --json has it, and so has vpsync plan --out")
+			}
 			options.Reviewed = o.expect != ""
 			return a.applyPlan(c.Context(), job{command: "apply", vars: o.vars, options: options, run: o.runFlags, expect: o.expect})
 		},
@@ -97,6 +101,9 @@ resources; if that one does otherwise, or something that it rests on has moved, 
 	o.runFlags.register(c)
 	return c
 }
+
+// digestForm is what the digest of a plan looks like.
+var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // planChangingFlags are the flags that were given and that decide what is in a plan.
 func planChangingFlags(c *cobra.Command) []string {

@@ -150,7 +150,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	if o.out != "" && !a.json {
-		fmt.Fprintf(a.errs, "\nSaved in %s, digest %s. To carry out exactly this plan:\n  %s\n", o.out, made.Plan.Digest()[:12], a.commandHere("vpsync apply "+plan.ShellWord(o.out)))
+		fmt.Fprintf(a.errs, "\nSaved in %s. To carry out exactly this plan:\n  %s\nIts digest is %s.\n", o.out, a.commandHere("vpsync apply "+plan.ShellWord(o.out)), made.Plan.Digest())
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:
