@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,29 +56,16 @@ func (r *run) backUp(ctx context.Context, ch *plan.Change, record *state.Resourc
 	return nil
 }
 
-// existing is the backup that an earlier run made of the same object a short time ago. It also notes which could be mistaken for
-// the one that is made now.
+// existing is the backup that an earlier run made of the same object a short time ago, or nil.
 func (r *run) existing(ctx context.Context, q *request) (*spec.Object, error) {
-	if !q.kind.Can(spec.OpList) {
-		return nil, nil
-	}
-	objects, err := q.client.List(ctx, q.kind.Name)
-	if err != nil {
-		return nil, err
-	}
+	alike, err := r.alike(ctx, q)
 	var found *spec.Object
-	for i := range objects {
-		o := &objects[i]
-		if !plan.SameIdentity(q.kind, q.call.Desired, o) {
-			continue
-		}
-		q.intent.Seen = append(q.intent.Seen, o.ID)
+	for _, o := range alike {
 		if !o.Failed && r.clock.Now().Sub(o.CreatedAt) < recent && (found == nil || o.CreatedAt.After(found.CreatedAt)) {
 			found = o
 		}
 	}
-	slices.Sort(q.intent.Seen)
-	return found, nil
+	return found, err
 }
 
 func (r *run) awaitBackup(ctx context.Context, client *providers.Client, kind, id string, tell *teller) error {

@@ -280,7 +280,7 @@ func (r *run) task(ctx context.Context, t *Task, ch *plan.Change, tell *teller, 
 		}
 		q.call.Desired[def.Target] = target
 		q.intent.Applied = q.call.Desired
-		if q.intent.Seen, err = r.alike(ctx, q); err != nil {
+		if _, err := r.alike(ctx, q); err != nil {
 			return err
 		}
 	} else {
@@ -314,8 +314,8 @@ func (r *run) taskRow(a spec.Address, task, id string) state.AddChanges {
 	return r.letGo(&plan.Change{Address: a, Action: plan.Task, Cause: plan.Cause(task)}, id)
 }
 
-// alike are the objects that could be mistaken for the one that a request is going to make.
-func (r *run) alike(ctx context.Context, q *request) ([]string, error) {
+// alike are the objects that could be mistaken for the one that a request is going to make. The intent notes their ids.
+func (r *run) alike(ctx context.Context, q *request) ([]*spec.Object, error) {
 	if !q.kind.Can(spec.OpList) {
 		return nil, nil
 	}
@@ -323,12 +323,13 @@ func (r *run) alike(ctx context.Context, q *request) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
+	var alike []*spec.Object
 	for i := range objects {
-		if plan.SameIdentity(q.kind, q.call.Desired, &objects[i]) {
-			ids = append(ids, objects[i].ID)
+		if o := &objects[i]; plan.SameIdentity(q.kind, q.call.Desired, o) {
+			alike = append(alike, o)
+			q.intent.Seen = append(q.intent.Seen, o.ID)
 		}
 	}
-	slices.Sort(ids)
-	return ids, nil
+	slices.Sort(q.intent.Seen)
+	return alike, nil
 }
