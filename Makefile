@@ -57,7 +57,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: docs
-docs: ## docs/cli.md, docs/functions.md, docs/operations.md and docs/providers, out of the program itself
+docs: ## docs/cli.md, docs/functions.md, docs/providers and the tables of README.md, out of the program itself
 	$(GO) test ./pkg/spec -run TestFunctionsPage -update-docs >/dev/null
 	$(GO) test ./cmd/vpsync -run '^(TestProviderPages|TestOperationsPage)$$' -update-docs >/dev/null
 	$(GO) run ./cmd/vpsync man --markdown > docs/cli.md.new

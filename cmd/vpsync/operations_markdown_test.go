@@ -9,17 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOperationsPage: docs/operations.md is what the definitions and the exchanges make it, and README.md counts what it holds.
+// TestOperationsPage: the tables of operations in README.md are what the definitions and the exchanges make them.
 func TestOperationsPage(t *testing.T) {
 	all := allRows(t)
-	const page = root + "/docs/operations.md"
-	if *updateDocs {
-		require.NoError(t, os.WriteFile(page, []byte(operationsPage(all)), 0o644))
-	}
-	text, err := os.ReadFile(page)
-	require.NoError(t, err, "run: make docs")
-	require.Equal(t, string(text), operationsPage(all), "run: make docs")
-
 	readme, err := os.ReadFile(root + "/README.md")
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(readme), countsHead)
@@ -27,7 +19,11 @@ func TestOperationsPage(t *testing.T) {
 	for strings.HasPrefix(rest, "|") {
 		_, rest, _ = strings.Cut(rest, "\n")
 	}
-	want := before + countsHead + operationCounts(all) + rest
+	upto, rest, found := strings.Cut(rest, operationsHead)
+	require.True(t, found, "README.md has no table below\n"+operationsHead)
+	_, rest, found = strings.Cut(rest, operationsEnd)
+	require.True(t, found)
+	want := before + countsHead + operationCounts(all) + upto + operationsHead + operationTables(all) + operationsEnd + rest
 	if *updateDocs {
 		require.NoError(t, os.WriteFile(root+"/README.md", []byte(want), 0o644))
 		readme = []byte(want)
@@ -36,6 +32,11 @@ func TestOperationsPage(t *testing.T) {
 }
 
 const countsHead = "| API | operations | printed by the vendor | inferred | query parameters | recorded exchanges |\n|---|---|---|---|---|---|\n"
+
+const (
+	operationsHead = "<details>\n<summary>Every operation, how it is reached, and the recorded exchanges that show it</summary>\n"
+	operationsEnd  = "\n</details>\n"
+)
 
 // operationCounts are the rows below countsHead.
 func operationCounts(all []*apiRows) string {
@@ -56,7 +57,7 @@ func operationCounts(all []*apiRows) string {
 				operations++
 			}
 		}
-		fmt.Fprintf(&b, "| [%s](docs/operations.md#%s) | %d | %d | %d | %d | %d |\n", a.def.Title, a.def.Name, operations, documented, operations-documented, parameters, len(shown))
+		fmt.Fprintf(&b, "| [%s](docs/providers/%s.md) | %d | %d | %d | %d | %d |\n", a.def.Title, a.def.Name, operations, documented, operations-documented, parameters, len(shown))
 	}
 	return b.String()
 }
@@ -64,28 +65,19 @@ func operationCounts(all []*apiRows) string {
 func exchangeLinks(provider string, names []string) string {
 	var links []string
 	for _, name := range names {
-		links = append(links, fmt.Sprintf("[%s](../testdata/api/%s/%s.txtar)", name, provider, name))
+		links = append(links, fmt.Sprintf("[%s](testdata/api/%s/%s.txtar)", name, provider, name))
 	}
 	return strings.Join(links, ", ")
 }
 
-func operationsPage(all []*apiRows) string {
+// operationTables has a table for each API, and before them what their words mean.
+func operationTables(all []*apiRows) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Every operation of the three APIs\n")
-	line("<!-- Made of the definitions and of testdata/api; `make docs` makes it again. -->\n")
-	line("How each request that an API knows is reached from a stack or the command line, whether the vendor prints it or it was inferred, and")
-	line("which recorded exchanges of [testdata/api](../testdata/api) show it. Client and sandbox are judged by those, not by each other.\n")
-	line("| in the table | means |\n|---|---|")
-	line("| `server` list, read | what `plan`, `drift` and the end of an `apply` send |")
-	line("| `server` create, update, delete | what `apply` and `destroy` send for a block of that kind |")
-	line("| `power = \"stopped\"` of a `server` | what `apply` sends when that attribute changes |")
-	line("| `server` wait | how `apply` learns that an object is ready |")
-	line("| `data.plans` | a data block asks it |")
-	line("| task `reboot` on a `server` | `vpsync task reboot ADDRESS` |")
+	line("\nA kind's list and read are what `plan`, `drift` and the end of an `apply` send; its create, update and delete what `apply` and `destroy` send")
+	line("for its blocks; its wait is how `apply` learns that an object is ready. `data.plans` is asked by a data block, and a task by `vpsync task`.")
 	for _, a := range all {
-		line("\n## %s\n", a.def.Name)
-		line("%s, <%s>; all of its attributes: [its page](providers/%s.md).\n", plainMarkdown(a.def.Title), a.def.BaseURL, a.def.Name)
+		line("\n**%s**, <%s>\n", plainMarkdown(a.def.Title), a.def.BaseURL)
 		line("| request | from | reached by | exchanges |\n|---|---|---|---|")
 		for _, r := range a.rows {
 			name := "`" + r.name() + "`"

@@ -17,7 +17,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
-// apiRow is one operation of an API, or one parameter of its query, as docs/operations.md lists it.
+// apiRow is one operation of an API, or one parameter of its query, as README.md lists it.
 type apiRow struct {
 	method, path string
 	parameter    string // of the query, or empty
