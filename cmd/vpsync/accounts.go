@@ -132,7 +132,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 	}
 	c, err := providers.New(def, config)
 	if err != nil {
-		e := &remedyError{summary: fmt.Sprintf("The token of %s cannot be sent", block.Account()), detail: sentenceOf(err.Error()),
+		e := &remedyError{summary: fmt.Sprintf("The token of %s cannot be sent", block.Account()), detail: sentenceOf(fmt.Sprintf("%s: %s", variable, err)),
 			remedy: fmt.Sprintf("check %s", variable), at: placeOf(block)}
 		bad := (*providers.URLError)(nil)
 		if errors.As(err, &bad) {

@@ -167,6 +167,7 @@ func originsOf(past []state.Change) map[string]state.Change {
 		case c.Attribute != "":
 			origins[c.Attribute] = c
 		case c.Action == apply.ActionMove, c.Action == string(plan.Update):
+		case c.Action == string(plan.Task): // it was done to the object, and set nothing that is recorded
 		case c.Action == string(plan.Delete), c.Action == string(plan.Forget), c.Action == actionDismiss:
 			clear(origins)
 		default:

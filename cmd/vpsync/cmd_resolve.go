@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 )
 
@@ -51,7 +52,13 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 		return &remedyError{summary: "Which answer?", detail: "resolve takes exactly one of --id ID (it was carried out), --retry (it was not) and --forget (drop the matter).",
 			remedy: fmt.Sprintf("vpsync resolve %s --id ID", address)}
 	}
-	return a.withRunner(ctx, o.vars, "resolve", nil, func(r *apply.Runner) error {
+	var settled apply.Event // the last of what was open
+	emit := func(e apply.Event) {
+		if e.Type == apply.EventSettled {
+			settled = e
+		}
+	}
+	return a.withRunner(ctx, o.vars, "resolve", emit, func(r *apply.Runner) error {
 		if err := r.Resolve(ctx, at, apply.Answer{ID: o.id, Retry: o.retry, Forget: o.forget}); err != nil {
 			return err
 		}
@@ -61,7 +68,12 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 			return a.printJSON(resolvedDocument{formatVersion, at.String(), answer, o.id})
 		}
 		text := fmt.Sprintf("%s is bound to %s.", name, render.Escape(o.id))
+		isTask := settled.Action == plan.Task
 		switch {
+		case isTask && o.retry:
+			text = fmt.Sprintf("The task of %s was not carried out, and is not sent again by itself: run it again if it is still wanted.", name)
+		case isTask && o.id != "", settled.Kind != at.Kind && o.id != "": // an object that it made is nobody's
+			text = fmt.Sprintf("What was sent for %s was carried out; nothing is bound to it.", name)
 		case o.retry:
 			text = fmt.Sprintf("%s was not carried out; the next apply sends it again.", name)
 		case o.forget:

@@ -56,6 +56,9 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 		if !ok {
 			return wrongUsage("%q is not ARGUMENT=VALUE", word)
 		}
+		if _, twice := given[argument]; twice {
+			return wrongUsage("%s is given twice", argument)
+		}
 		given[argument] = text
 	}
 	grace, err := a.graceOf(o.grace)

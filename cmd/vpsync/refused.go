@@ -29,7 +29,7 @@ func (a *app) failure(f apply.Failure) spec.Diagnostic {
 	switch {
 	case errors.As(f.Err, &moved):
 		why, d.Remedy = "It is not what the plan saw", "vpsync plan"
-	case errors.As(f.Err, &request) && request.Status != 0:
+	case errors.As(f.Err, &request) && (request.Status != 0 || request.Unfit):
 		why, d.Remedy = a.whyRefused(request)
 		d.Detail = a.inAccount(request) + d.Detail
 	}
@@ -53,6 +53,8 @@ func (a *app) whyRefused(e *providers.Error) (summary, remedy string) {
 	token := a.settings[e.Account].token
 	const later = "run the command again later"
 	switch {
+	case e.Unfit: // by asking again it will hardly fit
+		return "The API's answer is not as the definition says", "vpsync doctor " + e.Account + "    # which lines of the definition differ"
 	case e.Status == 401, e.Status == 403:
 		return "The API does not accept the token", fmt.Sprintf("check that %s holds the token, and that the provider still knows it", orElse(token, "the token's variable"))
 	case e.Status == 402:

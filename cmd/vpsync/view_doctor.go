@@ -29,7 +29,10 @@ func (a *app) writeDoctor(accounts []doctorAccount) error {
 		for _, b := range d.RateLimits {
 			rows = append(rows, []string{"rate limit", b.left(), b.words()})
 		}
-		if len(d.RateLimits) == 0 {
+		switch {
+		case len(d.RateLimits) == 0 && d.Requests == 0:
+			rows = append(rows, []string{"rate limit", doctorUnknown, "nothing was sent"})
+		case len(d.RateLimits) == 0:
 			rows = append(rows, []string{"rate limit", doctorUnknown, "none: the definition names no class"})
 		}
 		if err := a.writeDetailed([]string{"CHECK", "RESULT", "DETAIL"}, rows); err != nil {

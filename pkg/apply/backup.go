@@ -14,8 +14,12 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// recent is how old a backup may be that an interrupted run made for the same end: what has come into the object since is lost with it.
-const recent = time.Hour
+// A backup that an interrupted run made for the same end is taken instead of another: what has come into the object since is lost with
+// it, so a complete one must be fresh. One that is still being made may take an hour.
+const (
+	recent   = 10 * time.Minute
+	underWay = time.Hour
+)
 
 // backUp makes a backup of an object that is about to be lost, and waits for it. An error means that there is none: then nothing
 // is deleted.
@@ -41,7 +45,11 @@ func (r *run) backUp(ctx context.Context, ch *plan.Change, record *state.Resourc
 	if err != nil {
 		return err
 	}
-	if object == nil {
+	if object != nil {
+		tell.emit(EventWaiting, func(e *Event) {
+			e.Status = fmt.Sprintf("backed up at %s already, as %s", object.CreatedAt.UTC().Format(time.RFC3339), object.ID)
+		})
+	} else {
 		err = r.carry(ctx, q, func(o *spec.Object) ([]state.Write, error) {
 			object = o
 			return []state.Write{r.taskRow(ch.Address, "backup", o.ID)}, nil
@@ -61,7 +69,11 @@ func (r *run) existing(ctx context.Context, q *request) (*spec.Object, error) {
 	alike, err := r.alike(ctx, q)
 	var found *spec.Object
 	for _, o := range alike {
-		if !o.Failed && r.clock.Now().Sub(o.CreatedAt) < recent && (found == nil || o.CreatedAt.After(found.CreatedAt)) {
+		limit := underWay
+		if o.Ready {
+			limit = recent
+		}
+		if !o.Failed && r.clock.Now().Sub(o.CreatedAt) < limit && (found == nil || o.CreatedAt.After(found.CreatedAt)) {
 			found = o
 		}
 	}

@@ -47,7 +47,7 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 	if m.want, err = r.want(kind, desired, ch); err != nil {
 		return err
 	}
-	operations := ch.Operations
+	operations := m.operations()
 	switch ch.Action {
 	case plan.Create, plan.Replace:
 		left, taken, terr := m.takesBack(ctx, w)
@@ -103,6 +103,25 @@ func (r *run) make(ctx context.Context, w *walk, ch *plan.Change, tell *teller) 
 		}
 	}
 	return err
+}
+
+// operations are those of the plan, and of a new object also what a value takes that was not known to the plan: where each value has
+// an operation of its own, the plan could not say which (power: start or stop).
+func (m *making) operations() []string {
+	if m.change.Action != plan.Create && m.change.Action != plan.Replace {
+		return m.change.Operations
+	}
+	late := map[string]bool{}
+	for _, a := range m.kind.Attributes {
+		v, given := m.want.wire[a.Name]
+		if !given || v.IsNull() || a.Operations == nil {
+			continue
+		}
+		if op := plan.MakingOperation(m.kind, a, v); m.kind.Can(op) && !slices.Contains(m.change.Operations, op) {
+			late[op] = true
+		}
+	}
+	return append(slices.Clone(m.change.Operations), plan.InOrder(m.kind, late)...)
 }
 
 // managed is what is asked of an object that exists: without what ignore_changes leaves to it.
@@ -165,7 +184,7 @@ func (m *making) create(ctx context.Context, w *walk) error {
 	}
 	slices.Sort(seen)
 	in := q.intent
-	in.Seen, in.Pending = seen, without(m.change.Operations, spec.OpCreate)
+	in.Seen, in.Pending = seen, without(m.operations(), spec.OpCreate)
 	in.Applied, in.Secrets = m.want.sent(op)
 	in.Policy = state.PolicyOf(m.desired)
 	q.call.Desired = m.want.wire

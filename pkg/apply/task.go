@@ -216,23 +216,24 @@ func (r *Runner) refers(ctx context.Context, client *providers.Client, t *Task, 
 }
 
 // RunTask carries a task out, once: what was answered is recorded, what was not is looked for where that is possible, and otherwise
-// becomes a question. It is never sent again by itself. stop ends it before its request leaves; ctx also while it waits.
+// becomes a question. It is never sent again by itself. stop ends it before its request leaves; ctx also while it waits. What it
+// returns is never nil: a task that did not begin was not sent.
 func (r *Runner) RunTask(ctx, stop context.Context, t *Task) (*TaskDone, error) {
+	done := &TaskDone{}
 	x, _, err := r.load(ctx)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	x.stop = stop
 	x.total = 1
 	defer x.end()
-	done := &TaskDone{}
 	reads, writes := r.Accounts.requests()
 	ch := &plan.Change{Address: t.Address, Account: t.Account, Kind: t.Definition.Of, Action: plan.Task, ID: t.ID, Cause: plan.Cause(t.Definition.Name)}
 	tell := x.tell(ch, plan.PhaseMake)
 	tell.base.Operation = t.Definition.Name
 	tell.emit(EventStart, nil)
 	if err := x.commit(ctx, append(x.accountWrites(), state.PutRun{Run: x.entry})...); err != nil {
-		return nil, err
+		return done, err
 	}
 	err = x.task(ctx, t, ch, tell, done)
 	x.completed()

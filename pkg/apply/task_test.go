@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -107,4 +108,23 @@ func TestTaskLosesItsAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTaskThatCannotBegin: a state that takes no row (a full disk) ends a task before it is sent, and the run has an end to tell of.
+func TestTaskThatCannotBegin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.write(quickstart)
+		w.converge()
+		r := w.process("task backup")
+		prepared, err := r.PrepareTask(t.Context(), "backup", db, map[string]string{"name": "nightly"})
+		require.NoError(t, err)
+		require.NoError(t, w.sandbox.ClearLog())
+		full := errors.New("disk full")
+		w.store.fail = func(int) error { return full }
+		done, err := r.RunTask(t.Context(), context.Background(), prepared)
+		require.ErrorIs(t, err, full)
+		require.False(t, done.Sent)
+		require.Equal(t, 1, done.ExitCode(err))
+		require.Empty(t, w.writes(true))
+	})
 }

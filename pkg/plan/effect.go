@@ -27,7 +27,7 @@ func (p *planner) carryOut(d *decision, pending []string) {
 			impossible = append(impossible, a)
 		}
 	}
-	c.Operations = inOrder(d.kind, need)
+	c.Operations = InOrder(d.kind, need)
 	c.Cause = combined(c.Attributes)
 	d.byDrift = onlyDrift(append(replacing, impossible...))
 	cause, why := p.forced(d)
@@ -197,14 +197,14 @@ func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeC
 
 // makes says which operation gives a new object the value.
 func (c *AttributeChange) makes(kind *spec.Kind, a *spec.Attribute, want cty.Value) {
-	if c.Operation = makingOperation(kind, a, want); c.Operation == "" && byDefault(a, want) {
+	if c.Operation = MakingOperation(kind, a, want); c.Operation == "" && byDefault(a, want) {
 		c.Effect, c.Note = EffectRecord, "it is what the API sets by itself; recorded without a request"
 	}
 }
 
-// makingOperation names the operation that gives a new object this value: create where it carries the attribute. It is empty
-// where the object is so by itself.
-func makingOperation(kind *spec.Kind, a *spec.Attribute, want cty.Value) string {
+// MakingOperation names the operation that gives a new object this value: create where it carries the attribute. It is empty
+// where the object is so by itself, and where each value has an operation of its own and this one is not known.
+func MakingOperation(kind *spec.Kind, a *spec.Attribute, want cty.Value) string {
 	if op := kind.Operations[spec.OpCreate]; op != nil && slices.Contains(op.Sets, a.Name) {
 		return spec.OpCreate
 	}
@@ -227,15 +227,15 @@ func (p *planner) makingOperations(d *decision) []string {
 		if want == cty.NilVal {
 			continue
 		}
-		if op := makingOperation(d.kind, a, want); op != spec.OpCreate && d.kind.Can(op) {
+		if op := MakingOperation(d.kind, a, want); op != spec.OpCreate && d.kind.Can(op) {
 			need[op] = true
 		}
 	}
-	return append([]string{spec.OpCreate}, inOrder(d.kind, need)...)
+	return append([]string{spec.OpCreate}, InOrder(d.kind, need)...)
 }
 
-// inOrder lists operations in the order of the definition.
-func inOrder(kind *spec.Kind, need map[string]bool) []string {
+// InOrder lists operations in the order of the definition.
+func InOrder(kind *spec.Kind, need map[string]bool) []string {
 	var ops []string
 	for _, name := range kind.OperationOrder {
 		if need[name] {

@@ -129,7 +129,7 @@ func (p *planner) bind(d *decision, c *Change, o *spec.Object, b *basis) bool {
 		c.Attributes = append(c.Attributes, a)
 	}
 	d.change = c
-	c.Operations = inOrder(d.kind, need)
+	c.Operations = InOrder(d.kind, need)
 	if !possible {
 		d.live, d.waitsFor = nil, nil
 	}

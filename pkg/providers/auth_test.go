@@ -66,7 +66,7 @@ func TestEndpoint(t *testing.T) {
 		require.NoError(t, err, url)
 		require.Equal(t, strings.TrimSuffix(url, "/"), c.Endpoint())
 	}
-	for token, text := range map[string]string{"": "set ACME_TOKEN", "a\nb": "control character", " a": "white space"} {
+	for token, text := range map[string]string{"": "none given", "a\nb": "control character", " a": "white space"} {
 		_, err := providers.New(def, providers.Config{Token: token})
 		require.ErrorContains(t, err, text)
 	}

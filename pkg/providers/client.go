@@ -77,7 +77,7 @@ func New(def *Definition, config Config) (*Client, error) {
 		return nil, &URLError{Provider: def.Name, Err: errors.New("it is not a URL")}
 	}
 	if err := checkToken(config.Token); err != nil {
-		return nil, fmt.Errorf("token of %s: %w: set %s", def.Name, err, def.Auth.TokenEnv)
+		return nil, fmt.Errorf("token of %s: %w", def.Name, err) // which variable it comes from, the account says
 	}
 	if config.Clock == nil {
 		config.Clock = RealClock()

@@ -41,6 +41,7 @@ type Error struct {
 	Details    string // JSON
 	Definition string // the definition's line, where a 404 or 405 may mean that it is wrong
 	RetryAfter time.Duration
+	Unfit      bool // an answer came, and what it holds is not what the definition says
 	Err        error
 
 	wordless bool // the definition does not say where the API's errors have their words

@@ -202,7 +202,9 @@ func (c *Client) impossible(kind, operation string, err error) *Error {
 // unreadable is an answer to a read that does not fit the definition.
 func (c *Client) unreadable(k *Kind, op *Operation, path string, err error) *Error {
 	r := &request{kind: k.Schema.Name, op: op, method: op.Method, path: path}
-	return r.failure(Unknown, c.config.Account, nil, err)
+	e := r.failure(Unknown, c.config.Account, nil, err)
+	e.Unfit = true
+	return e
 }
 
 // noteCost keeps how many requests a list of a kind took.

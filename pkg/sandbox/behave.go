@@ -63,10 +63,11 @@ func taken(st *state, r *record, k key) bool {
 	return r.made[k] || st.object(k.Kind, k.ID) != nil || st.spent[k]
 }
 
-// forgetSecrets drops what would be kept for nobody: a secret that the API never answers.
+// forgetSecrets drops what would be kept for nobody: what the API never answers and is a secret, or may be one, since only a new
+// object takes it: first commands with a password in them.
 func (o *object) forgetSecrets(k *kind) {
 	for _, a := range k.attrs {
-		if a.Sensitive && a.Unreadable {
+		if a.Unreadable && (a.Sensitive || a.OnChange == spec.OnNextCreate) {
 			delete(o.values, a.Name)
 		}
 	}
