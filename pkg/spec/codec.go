@@ -104,10 +104,11 @@ type rawValue struct {
 }
 
 func (r rawValue) decode() (cty.Value, error) {
-	ty, err := ctyjson.UnmarshalType(r.Type)
+	ty, err := typeIn(r.Type)
 	if err != nil {
 		return cty.NilVal, err
 	}
+	ty = ty.WithoutOptionalAttributesDeep() // a value's own type has none
 	d := decoder{unknown: map[string]bool{}, sensitive: map[string]bool{}}
 	for _, path := range r.Unknown {
 		d.unknown[path] = true
@@ -116,6 +117,16 @@ func (r rawValue) decode() (cty.Value, error) {
 		d.sensitive[path] = true
 	}
 	return d.decode(ty, r.Value, "")
+}
+
+// typeIn reads a type. cty panics on a type that contradicts itself.
+func typeIn(raw json.RawMessage) (ty cty.Type, err error) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			err = fmt.Errorf("no type: %v", wrong)
+		}
+	}()
+	return ctyjson.UnmarshalType(raw)
 }
 
 var errMixed = errors.New("a value is of another type than what it belongs to")
@@ -347,7 +358,7 @@ func (a *Attribute) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	ty, err := ctyjson.UnmarshalType(in.Type)
+	ty, err := typeIn(in.Type)
 	a.Type, a.Default, a.ServerDefault = ty, in.Default[""], in.ServerDefault[""]
 	a.Examples, a.Catalog = values(in.Examples), values(in.Catalog)
 	return err
