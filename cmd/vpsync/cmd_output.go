@@ -51,7 +51,7 @@ func (a *app) outputCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(json.RawMessage(o.Value))
 			}
-			v, err := outputValue(o)
+			v, err := o.Decode()
 			if err != nil {
 				return err
 			}

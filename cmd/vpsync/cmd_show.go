@@ -13,7 +13,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 // resourceDocument is a recorded resource for programs. Secrets are named, never shown.
@@ -137,14 +136,6 @@ func writeResource(w io.Writer, r *state.Resource, o render.Options) {
 	}
 }
 
-func outputValue(o state.Output) (cty.Value, error) {
-	t, err := ctyjson.UnmarshalType(o.Type)
-	if err != nil {
-		return cty.NilVal, err
-	}
-	return ctyjson.Unmarshal(o.Value, t)
-}
-
 // writeOutputs writes a line for each output, values aligned.
 func writeOutputs(w io.Writer, indent string, st *state.State) error {
 	widest := 0
@@ -152,7 +143,7 @@ func writeOutputs(w io.Writer, indent string, st *state.State) error {
 		widest = max(widest, render.Width(render.Escape(name)))
 	}
 	for name := range keysSorted(st.Outputs) {
-		v, err := outputValue(st.Outputs[name])
+		v, err := st.Outputs[name].Decode()
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 // outputs compares each output with what is recorded, by name. Sensitive ones are never recorded, so nothing can be said
@@ -71,11 +70,8 @@ func recordedOutput(all map[string]state.Output, name string) (v cty.Value, know
 	if !ok {
 		return cty.NullVal(cty.DynamicPseudoType), false
 	}
-	t, err := ctyjson.UnmarshalType(o.Type)
-	if err == nil {
-		if v, err = ctyjson.Unmarshal(o.Value, t); err == nil {
-			return v, true
-		}
+	if v, err := o.Decode(); err == nil {
+		return v, true
 	}
 	return cty.NullVal(cty.DynamicPseudoType), false
 }

@@ -172,10 +172,23 @@ func DecodeSaved(data []byte) (*Saved, error) {
 		return nil, &SavedError{Reason: "it is damaged: it is not as it was written", Remedy: "vpsync plan --out FILE"}
 	}
 	s := &Saved{}
-	if err := json.Unmarshal(body, s); err != nil || s.Plan == nil {
+	if err := json.Unmarshal(body, s); err != nil || s.Plan == nil || !s.Plan.whole() {
 		return nil, &SavedError{Reason: "it is damaged: it cannot be read", Remedy: "vpsync plan --out FILE"}
 	}
 	return s, nil
+}
+
+// whole: no index leads out of the plan, and nothing that it lists is missing. Whoever makes a file can make its checksum, too.
+func (p *Plan) whole() bool {
+	if slices.Contains(p.Changes, nil) || slices.Contains(p.Records, nil) || slices.Contains(p.Leftovers, nil) || slices.Contains(p.SeenGone, nil) {
+		return false
+	}
+	for i, s := range p.Steps {
+		if s.Change < 0 || s.Change >= len(p.Changes) || slices.ContainsFunc(s.After, func(before int) bool { return before < 0 || before >= i }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Difference says in a few lines what another plan does otherwise: what was reviewed, and what would be done.

@@ -19,6 +19,9 @@ type Budget struct {
 	Reset     time.Time // zero: not known
 }
 
+// maxRequests bounds what a header may say of a window, so that every sum of such numbers is one on any machine.
+const maxRequests = 1 << 30
+
 // budget is one account's share of requests, by class. All requests of a client pass it, so that none leaves of which
 // it is known that the API would refuse it.
 type budget struct {
@@ -174,21 +177,22 @@ func (b *budget) learn(class string, op *Operation, a *answer) {
 	}
 	w.answered()
 	h := b.def.Headers
-	if limit, ok := headerNumber(a.header, h.Limit); ok && limit > 0 && int(limit) != w.class.Requests {
-		if other := b.byLimit(int(limit)); other != nil {
+	told, ok := headerNumber(a.header, h.Limit)
+	if limit := int(min(told, maxRequests)); ok && limit > 0 && limit != w.class.Requests {
+		if other := b.byLimit(limit); other != nil {
 			if w.remaining >= 0 {
 				w.remaining++ // it was counted elsewhere
 			}
 			b.learned[op] = other.class.Name
 			w = other
 		} else {
-			w.class.Requests = int(limit) // this account has another limit than the document says
+			w.class.Requests = limit // this account has another limit than the document says
 		}
 	}
 	remaining, known := headerNumber(a.header, h.Remaining)
 	reset, dated := headerNumber(a.header, h.Reset)
 	if known && remaining >= 0 {
-		w.hear(int(min(remaining, 1<<30)), time.Unix(reset, 0), dated, now)
+		w.hear(int(min(remaining, maxRequests)), time.Unix(reset, 0), dated, now)
 	}
 	if a.wait.given {
 		w.remaining, w.held = 0, now.Add(min(a.wait.duration, w.class.Per))

@@ -183,7 +183,7 @@ func valueOf(raw any, t cty.Type) (cty.Value, error) {
 			return cty.StringVal(text), nil
 		}
 		v, err := convert.Convert(cty.StringVal(text), t)
-		if err != nil || t == cty.Number && v.AsBigFloat().IsInf() {
+		if err != nil || t == cty.Number && (v.AsBigFloat().IsInf() || spec.Absurd(v.AsBigFloat())) {
 			return cty.NilVal, unfit(raw, t)
 		}
 		return v, nil

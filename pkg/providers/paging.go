@@ -183,7 +183,9 @@ func (l *listing) count(document any, items, page int) (int, error) {
 				size = items
 			}
 			if size > 0 {
-				n = (total + size - 1) / size
+				if n = total / size; total%size > 0 {
+					n++
+				}
 			}
 		}
 	}

@@ -48,6 +48,7 @@ func TestPagesByNumber(t *testing.T) {
 		"bare list":     {pages: map[string]string{"1": `[{"id":1}]`}, want: "1"},
 		"none":          {pages: map[string]string{"1": `{"data":[],"meta":{"pages":0,"total":0}}`}, want: ""},
 		"bomb":          {pages: map[string]string{"1": `{"data":[{"id":1}],"meta":{"pages":1000000}}`}, fails: "at most 2000 are read"},
+		"bomb by total": {pages: map[string]string{"1": `{"data":[{"id":1},{"id":2}],"meta":{"total":9223372036854775807}}`}, fails: "at most 2000 are read"},
 		"no list":       {pages: map[string]string{"1": `{"data":{"id":1}}`}, fails: `no list at "data"`},
 		"no id":         {pages: map[string]string{"1": `{"data":[{"name":"a"}]}`}, fails: "entry 1 of the list has no id"},
 		"no object":     {pages: map[string]string{"1": `{"data":[7]}`}, fails: "entry 1 of the list has no id"},

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -58,8 +59,8 @@ func (j *jsonValue) encode(v cty.Value, path string) (any, error) {
 		return v.True(), nil
 	case ty == cty.Number:
 		f := v.AsBigFloat()
-		if f.IsInf() || absurd(f) {
-			return nil, fmt.Errorf("a number is too large to be written down")
+		if f.IsInf() || Absurd(f) {
+			return nil, errTooLarge
 		}
 		return json.Number(f.Text('f', -1)), nil
 	case ty.IsMapType(), ty.IsObjectType():
@@ -103,10 +104,11 @@ type rawValue struct {
 }
 
 func (r rawValue) decode() (cty.Value, error) {
-	ty, err := ctyjson.UnmarshalType(r.Type)
+	ty, err := typeIn(r.Type)
 	if err != nil {
 		return cty.NilVal, err
 	}
+	ty = ty.WithoutOptionalAttributesDeep() // a value's own type has none
 	d := decoder{unknown: map[string]bool{}, sensitive: map[string]bool{}}
 	for _, path := range r.Unknown {
 		d.unknown[path] = true
@@ -116,6 +118,18 @@ func (r rawValue) decode() (cty.Value, error) {
 	}
 	return d.decode(ty, r.Value, "")
 }
+
+// typeIn reads a type. cty panics on a type that contradicts itself.
+func typeIn(raw json.RawMessage) (ty cty.Type, err error) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			err = fmt.Errorf("no type: %v", wrong)
+		}
+	}()
+	return ctyjson.UnmarshalType(raw)
+}
+
+var errMixed = errors.New("a value is of another type than what it belongs to")
 
 type decoder struct{ unknown, sensitive map[string]bool }
 
@@ -148,7 +162,13 @@ func (d decoder) bare(ty cty.Type, raw json.RawMessage, path string) (cty.Value,
 		}
 		return d.elements(ty, in, path)
 	case ty == cty.Number:
-		return cty.ParseNumberVal(string(raw))
+		n, err := cty.ParseNumberVal(string(raw))
+		if err == nil && Absurd(n.AsBigFloat()) {
+			return cty.NilVal, errTooLarge
+		}
+		return n, err
+	case ty == cty.DynamicPseudoType:
+		return cty.NilVal, errMixed // only what is null or unknown is of no type
 	}
 	return ctyjson.Unmarshal(raw, ty)
 }
@@ -179,6 +199,8 @@ func (d decoder) members(ty cty.Type, in map[string]json.RawMessage, path string
 		return cty.ObjectVal(out), nil
 	case len(out) == 0:
 		return cty.MapValEmpty(ty.ElementType()), nil
+	case !cty.CanMapVal(out):
+		return cty.NilVal, errMixed
 	}
 	return cty.MapVal(out), nil
 }
@@ -209,6 +231,8 @@ func (d decoder) elements(ty cty.Type, in []json.RawMessage, path string) (cty.V
 		return cty.TupleVal(out), nil
 	case ty.IsListType() && len(out) == 0:
 		return cty.ListValEmpty(ty.ElementType()), nil
+	case ty.IsListType() && !cty.CanListVal(out), ty.IsSetType() && len(out) > 0 && !cty.CanSetVal(out):
+		return cty.NilVal, errMixed
 	case ty.IsListType():
 		return cty.ListVal(out), nil
 	case len(out) == 0:
@@ -334,7 +358,7 @@ func (a *Attribute) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	ty, err := ctyjson.UnmarshalType(in.Type)
+	ty, err := typeIn(in.Type)
 	a.Type, a.Default, a.ServerDefault = ty, in.Default[""], in.ServerDefault[""]
 	a.Examples, a.Catalog = values(in.Examples), values(in.Catalog)
 	return err

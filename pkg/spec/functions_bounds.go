@@ -408,7 +408,7 @@ var errTooLarge = errors.New("a number is too large to be written down")
 // hundred megabytes as a text.
 func boundNumbers(args []cty.Value) error {
 	for _, a := range args {
-		fine := each(a, 1, func(v cty.Value, _ int) bool { return !present(v, cty.Number) || !absurd(v.AsBigFloat()) })
+		fine := each(a, 1, func(v cty.Value, _ int) bool { return !present(v, cty.Number) || !Absurd(v.AsBigFloat()) })
 		if !fine {
 			return errTooLarge
 		}
@@ -416,7 +416,9 @@ func boundNumbers(args []cty.Value) error {
 	return nil
 }
 
-func absurd(f *big.Float) bool {
+// Absurd numbers have so many digits that nobody may write them down: as a text, 1e100000000 takes a hundred megabytes. So may no
+// reader of foreign numbers let them in.
+func Absurd(f *big.Float) bool {
 	if f.IsInf() || f.Sign() == 0 {
 		return false
 	}

@@ -97,7 +97,7 @@ func parseRange(v cty.Value) (*net.IPNet, error) {
 // whole is a number without a fraction, small enough to be written out.
 func whole(v cty.Value, argument int) (*big.Int, error) {
 	f := v.AsBigFloat()
-	if !f.IsInt() || absurd(f) {
+	if !f.IsInt() || Absurd(f) {
 		return nil, function.NewArgErrorf(argument, "must be a whole number")
 	}
 	n, _ := f.Int(nil)

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // FuzzLoad holds what every stack can rely on, however broken it is: loading and evaluating come to an end without a
@@ -73,7 +75,7 @@ func requireInside(t *testing.T, diags Diagnostics, file string, source []byte) 
 	}
 }
 
-// FuzzParseAddress holds that an address is written in one way only.
+// FuzzParseAddress holds that an address is written in one way only, and that an instance can be named whatever its key is.
 func FuzzParseAddress(f *testing.F) {
 	seeds, err := os.ReadFile("testdata/addresses.txt")
 	require.NoError(f, err)
@@ -83,6 +85,15 @@ func FuzzParseAddress(f *testing.F) {
 		f.Add(string(line))
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		for _, kind := range []string{"server", DataPrefix + "plans"} {
+			keyed := Address{Kind: kind, Name: "web", Key: StringKey(cty.NormalizeString(strings.ToValidUTF8(s, "")))}
+			if text := keyed.String(); len(text) <= maxAddress {
+				back, err := ParseAddress(text)
+				require.NoErrorf(t, err, "%q", text)
+				require.Equal(t, keyed, back)
+				require.Zero(t, back.Compare(keyed))
+			}
+		}
 		a, err := ParseAddress(s)
 		if err != nil {
 			require.NotEmpty(t, err.Error())

@@ -140,6 +140,29 @@ func (o *Output) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// Decode gives the value with its type. A row may come from a backup that somebody else made: cty panics on a type that contradicts
+// itself, and on elements that do not fit together.
+func (o Output) Decode() (v cty.Value, err error) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			v, err = cty.NilVal, fmt.Errorf("output %s: its value is none: %v", o.Name, wrong)
+		}
+	}()
+	t, err := ctyjson.UnmarshalType(o.Type)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	if v, err = ctyjson.Unmarshal(o.Value, t); err != nil {
+		return cty.NilVal, err
+	}
+	return v, cty.Walk(v, func(_ cty.Path, part cty.Value) (bool, error) {
+		if part.Type() == cty.Number && !part.IsNull() && spec.Absurd(part.AsBigFloat()) {
+			return false, fmt.Errorf("output %s: a number is too large to be written down", o.Name)
+		}
+		return true, nil
+	})
+}
+
 type changeFields Change
 
 type changeRow struct {

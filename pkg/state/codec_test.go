@@ -90,6 +90,11 @@ func FuzzRow(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(seed)
 	}
+	for _, seed := range []string{
+		`{"name":"o","value":null,"type":["object",{},["a"]]}`, `{"name":"o","value":1e100000000,"type":"number"}`, `{"name":"o","value":[{"type":"string","value":"a"}, {"type":"bool","value":true}],"type":["list","dynamic"]}`,
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if tooLarge(body) {
 			return
@@ -99,8 +104,26 @@ func FuzzRow(f *testing.F) {
 		again(t, body, &Leftover{}, &Leftover{})
 		again(t, body, &Intent{}, &Intent{})
 		again(t, body, &Output{}, &Output{})
+		outputDecodes(t, body)
 		again(t, body, &Change{}, &Change{})
 	})
+}
+
+// outputDecodes holds that the value of an output is refused, or one that can be written again.
+func outputDecodes(t *testing.T, body []byte) {
+	var o Output
+	if json.Unmarshal(body, &o) != nil {
+		return
+	}
+	v, err := o.Decode()
+	if err != nil {
+		return
+	}
+	written, err := ctyjson.Marshal(v, v.Type())
+	require.NoError(t, err)
+	back, err := ctyjson.Unmarshal(written, v.Type())
+	require.NoError(t, err)
+	require.True(t, v.RawEquals(back), "%#v and %#v", v, back)
 }
 
 // readsTheSame holds that the fast reading of a row is the slow one.
