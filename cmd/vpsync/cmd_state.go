@@ -38,6 +38,7 @@ func (a *app) stateCommand() *cobra.Command {
 		&cobra.Command{Use: "verify", Short: "Check the state against its invariants",
 			Example: "  vpsync state verify",
 			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
+		a.restoreCommand(),
 		a.leftoversCommand(),
 	)
 	return c
