@@ -72,6 +72,7 @@ func (a *app) backups() (*sqlite.Backups, error) {
 }
 
 func (a *app) listBackups(ctx context.Context) error {
+	a.warnOfReaders()
 	all, err := a.backups()
 	if err != nil {
 		return err
@@ -146,6 +147,7 @@ type restoredDocument struct {
 }
 
 func (a *app) restore(ctx context.Context, name string, autoApprove bool) (err error) {
+	a.warnOfReaders()
 	all, err := a.backups()
 	if err != nil {
 		return err
