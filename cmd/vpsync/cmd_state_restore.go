@@ -21,8 +21,8 @@ func (a *app) restoreCommand() *cobra.Command {
 	autoApprove := false
 	c := &cobra.Command{
 		Use: "restore [BACKUP]", Short: "List the backups of the state, or put one in its place",
-		Long: `Without an argument it lists the kept backups of the state, the newest first. With the name of one, or "latest" for the newest that is
-whole, it puts that backup in the place of the state, whether the state is whole, damaged or missing. It says first what differs between
+		Long: `Without an argument it lists the kept backups of the state, the newest first. With the name of one, or "latest" for the newest that
+is whole and older than the state, it puts that backup in the place of the state, whether the state is whole, damaged or missing. It says first what differs between
 the two, and asks. Nothing is sent: what was made since the backup shows as unmanaged in the next plan, and what was changed since as drift.
 
 The state that is replaced is kept as a backup of its own, so that this can be undone. A backup that is damaged, of another state or of a
@@ -127,7 +127,7 @@ func (a *app) backupNames() offer {
 			}
 		}
 		if len(out) > 0 {
-			out = append([]word{{sqlite.Latest, "the newest that is whole"}}, out...)
+			out = append([]word{{sqlite.Latest, "the newest that is whole and older than the state"}}, out...)
 		}
 		return out
 	}

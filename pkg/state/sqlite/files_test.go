@@ -330,7 +330,7 @@ func TestBackups(t *testing.T) {
 	stale := filepath.Join(s.backupDir(), "20260101T000000.000Z-1-7.db.tmp")
 	require.NoError(t, os.WriteFile(stale, nil, 0o600))
 	require.NoError(t, os.Chtimes(stale, now, now.Add(-2*time.Hour)))
-	where, err = s.Backup(t.Context())
+	_, err = s.Backup(t.Context())
 	require.NoError(t, err)
 	require.NoFileExists(t, stale)
 

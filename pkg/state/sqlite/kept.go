@@ -15,7 +15,8 @@ import (
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
-// Latest stands for the newest backup that is whole.
+// Latest stands for the newest backup that is whole and older than the state: a restore that was cut short has kept one of the state as
+// it is.
 const Latest = "latest"
 
 // Kept is a backup of a state, or a damaged state that a restore kept aside.
@@ -55,8 +56,8 @@ func (b *Backups) List(ctx context.Context) ([]Kept, error) {
 	return out, nil
 }
 
-// find is the copy of a name, or the one that Latest stands for. One that has a problem is an error.
-func (b *Backups) find(ctx context.Context, name string) (Kept, error) {
+// find is the copy of a name, or the one that Latest stands for, where it has a serial below this one. One that has a problem is an error.
+func (b *Backups) find(ctx context.Context, name string, below int64) (Kept, error) {
 	files := b.s.everyCopy()
 	if name == Latest {
 		files = b.s.backups()
@@ -70,7 +71,7 @@ func (b *Backups) find(ctx context.Context, name string) (Kept, error) {
 		switch {
 		case err != nil:
 			return k, err
-		case k.Problem == nil:
+		case k.Problem == nil && (name != Latest || k.Serial < below):
 			return k, nil
 		case name != Latest:
 			return k, refused(k, k.why(), "vpsync state restore    # lists the backups")
@@ -80,7 +81,7 @@ func (b *Backups) find(ctx context.Context, name string) (Kept, error) {
 		Detail: fmt.Sprintf("%s keeps no backup %s of the state %s", b.s.backupDir(), name, b.s.path)}
 	if name == Latest {
 		out.Summary, out.Remedy = "There is no backup", "bring back a copy of your own"
-		out.Detail = fmt.Sprintf("%s keeps no whole backup of the state %s", b.s.backupDir(), b.s.path)
+		out.Detail = fmt.Sprintf("%s keeps no whole backup that is older than the state %s", b.s.backupDir(), b.s.path)
 	}
 	return Kept{}, out
 }

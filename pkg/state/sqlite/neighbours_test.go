@@ -45,7 +45,7 @@ func TestNeighbours(t *testing.T) {
 	require.Contains(t, damaged.Remedy, "vpsync state restore latest")
 	all, err := BackupsOf(filepath.Join(dir, "prod.db"), Options{})
 	require.NoError(t, err)
-	own, err := all.find(t.Context(), Latest)
+	own, err := all.find(t.Context(), Latest, 1<<62)
 	require.NoError(t, err)
 	require.Equal(t, kept["prod.db"], own.Path, "the remedy puts its own backup back")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -39,7 +40,7 @@ const stagedPattern = ".restore-*.db"
 // caller closes the result. A backup that must not be put back is a *state.UnusableError.
 func (b *Backups) Begin(ctx context.Context, name string, owner state.Owner) (_ *Restore, err error) {
 	r := &Restore{backups: b}
-	if r.Kept, err = b.find(ctx, name); err != nil {
+	if r.Kept, err = b.find(ctx, name, math.MaxInt64); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -55,6 +56,11 @@ func (b *Backups) Begin(ctx context.Context, name string, owner state.Owner) (_ 
 	}
 	if err = r.loadPresent(ctx); err != nil {
 		return nil, err
+	}
+	if name == Latest && r.Present != nil {
+		if r.Kept, err = b.find(ctx, name, r.Present.Serial); err != nil {
+			return nil, err
+		}
 	}
 	is := r.lock.note.Lineage
 	if is == "" && r.Present != nil {

@@ -99,6 +99,12 @@ func TestRestoreBesideOthers(t *testing.T) {
 	require.Len(t, st.Resources, 3)
 	require.NoError(t, tx.Rollback())
 
+	// What that attempt kept aside is the present state, and not the latest backup.
+	r, err = begin(t, path, Latest)
+	require.NoError(t, err)
+	require.Len(t, r.Backup.Resources, 2)
+	require.NoError(t, r.Close())
+
 	// One that had opened it, and locks it after it was replaced by whatever means, is told.
 	data, err := os.ReadFile(backup)
 	require.NoError(t, err)
