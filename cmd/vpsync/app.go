@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,8 @@ type app struct {
 	log      *slog.Logger
 	// settings are the names of the variables that the accounts' tokens and addresses come from, for messages.
 	settings map[string]accountSettings
+
+	readersTold sync.Once // of warnOfReaders
 
 	// runID names this run in the lock, the journal and the history.
 	runID string

@@ -128,6 +128,7 @@ func said(counts map[string]int) string {
 
 // withHistory opens the state for reading alone.
 func (a *app) withHistory(ctx context.Context, do func(*sqlite.Store) error) (err error) {
+	a.warnOfReaders()
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ const (
 	someNetwork = "net_1234567890"
 	someAlert   = "alr_1234567890"
 	someRun     = "3f1c0a9be4d27c55"
+	someBackup  = "20260314T150926.535Z-12"
 )
 
 // TestManualExamples: each example of docs/cli.md does in an applied quickstart what it is for, on the emulated account.
@@ -138,6 +139,8 @@ func (x example) prepare(command, line string) string {
 		x.vpsync("destroy", "--auto-approve")
 		id := x.find(x.vpsync("state", "leftovers", "--json"), "id", func(o map[string]any) bool { return strings.HasPrefix(o["id"].(string), "net_") })
 		line = strings.Replace(line, someNetwork, id, 1)
+	case "vpsync state restore":
+		line = strings.Replace(line, someBackup, x.find(x.vpsync("state", "restore", "--json"), "name", first), 1)
 	case "vpsync sandbox serve":
 		line = strings.Replace(line, ":8080", ":0", 1)
 	}

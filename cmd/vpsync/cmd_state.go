@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +36,7 @@ func (a *app) stateCommand() *cobra.Command {
 		&cobra.Command{Use: "verify", Short: "Check the state against its invariants",
 			Example: "  vpsync state verify",
 			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
+		a.restoreCommand(),
 		a.leftoversCommand(),
 	)
 	return c
@@ -231,11 +230,6 @@ func (a *app) stateVerify(ctx context.Context) (err error) {
 		return err
 	}
 	a.hintAtSandbox(ctx, st)
-	if runtime.GOOS != "windows" {
-		if info, err := os.Stat(a.statePath()); err == nil && info.Mode().Perm()&0o077 != 0 {
-			return &remedyError{summary: "The state can be read by others", detail: fmt.Sprintf("%s has the mode %s.", a.statePath(), info.Mode().Perm()), remedy: "chmod 600 " + a.statePath()}
-		}
-	}
 	if a.json {
 		return a.printJSON(map[string]any{"format_version": formatVersion, "valid": true, "serial": st.Serial, "resources": len(st.Resources)})
 	}

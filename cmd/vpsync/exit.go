@@ -55,6 +55,7 @@ var commandExits = map[string][]int{
 	"resolve":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
 	"state rm":        {exitDone, exitFailed, exitIncomplete, exitLocked},
 	"state mv":        {exitDone, exitFailed, exitIncomplete, exitLocked},
+	"state restore":   {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
 	"state leftovers": {exitDone, exitFailed, exitIncomplete, exitLocked},
 }
 

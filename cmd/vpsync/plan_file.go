@@ -258,6 +258,7 @@ func (a *app) applySaved(ctx context.Context, path string, o applyOptions) error
 	if err != nil {
 		return err
 	}
+	a.warnIfReadable(path)
 	switch {
 	case s.Sandbox && !a.sandbox: // before anybody asks for a token
 		return foreignPlan("vpsync apply --sandbox "+plan.ShellWord(path), "It was made on the sandbox, and this is a real account.")
@@ -281,6 +282,7 @@ func (a *app) showSaved(path string) error {
 	if err != nil {
 		return err
 	}
+	a.warnIfReadable(path)
 	a.sandbox = s.Sandbox
 	a.complete(s.Plan)
 	if a.json {

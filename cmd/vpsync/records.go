@@ -21,6 +21,7 @@ import (
 // openRecords opens the state for reading alone. Where none was made yet it is an empty one, unless its file was named:
 // then it is a typing mistake, and an empty answer would hide it.
 func (a *app) openRecords(ctx context.Context) (*sqlite.Store, error) {
+	a.warnOfReaders()
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
@@ -86,6 +87,7 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 		}
 		return err
 	}
+	a.warnOfReaders()
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
 	if err != nil {
 		return err

@@ -104,6 +104,7 @@ func (a *app) openWith(ctx context.Context, vars variableFlags, command string, 
 	if w.request.Variables, err = a.askVariables(ctx, w.stack, vars, w.request.Variables); err != nil {
 		return w, err
 	}
+	a.warnOfReaders()
 	if command != "" {
 		if err := w.openForWriting(ctx, command); err != nil {
 			return w, err

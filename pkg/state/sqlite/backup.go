@@ -14,9 +14,10 @@ import (
 // keptBackups is how many copies are kept.
 const keptBackups = 10
 
-// suffix of a backup, and of one that is not finished.
+// suffix of a backup, of a damaged state that was kept aside, and of a copy that is not finished.
 const (
 	backupSuffix     = ".db"
+	damagedSuffix    = "-damaged.db"
 	unfinishedSuffix = ".db.tmp"
 )
 
@@ -32,6 +33,11 @@ func (s *Store) backupStem() string {
 
 // backups are the names of the kept copies of this state, oldest first: the time is in them.
 func (s *Store) backups() []string {
+	return slices.DeleteFunc(s.everyCopy(), func(name string) bool { return strings.HasSuffix(name, damagedSuffix) })
+}
+
+// everyCopy are backups and the damaged states that a restore kept aside.
+func (s *Store) everyCopy() []string {
 	entries, err := os.ReadDir(s.backupDir())
 	if err != nil {
 		return nil
@@ -73,7 +79,7 @@ func (s *Store) copy(ctx context.Context) (string, error) {
 	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return "", err
 	}
-	name := s.backupStem() + fmt.Sprintf("%s-%d", s.options.Now().UTC().Format("20060102T150405.000Z"), m.serial)
+	name := s.copyName(m.serial)
 	// SQLite makes files that others can read, and takes one that exists only while it is empty.
 	f, err := os.CreateTemp(dir, name+"-*"+unfinishedSuffix)
 	if err != nil {
@@ -96,6 +102,14 @@ func (s *Store) copy(ctx context.Context) (string, error) {
 	return path, syncDir(dir)
 }
 
+// copyTime is how a copy's name says when it was made.
+const copyTime = "20060102T150405.000Z"
+
+// copyName is the name of a copy that is made now, without what it ends in.
+func (s *Store) copyName(serial int64) string {
+	return s.backupStem() + fmt.Sprintf("%s-%d", s.options.Now().UTC().Format(copyTime), serial)
+}
+
 // prune removes all but the last copies, never the one just made (a clock may have been put back), and what a crash left
 // unfinished long ago. That it fails is no failure of the backup: the next one tries again.
 func (s *Store) prune(made string) {
@@ -103,6 +117,12 @@ func (s *Store) prune(made string) {
 	for len(others) > keptBackups-1 {
 		_ = os.Remove(filepath.Join(s.backupDir(), others[0]))
 		others = others[1:]
+	}
+	aside := slices.DeleteFunc(s.everyCopy(), func(name string) bool { return !strings.HasSuffix(name, damagedSuffix) })
+	for len(aside) > keptBackups {
+		_ = os.Remove(filepath.Join(s.backupDir(), aside[0]))
+		_ = os.Remove(filepath.Join(s.backupDir(), aside[0]+"-wal"))
+		aside = aside[1:]
 	}
 	entries, _ := os.ReadDir(s.backupDir())
 	for _, e := range entries {

@@ -74,12 +74,20 @@ func (s *Store) misplaced(why string) error {
 		Remedy: "put it on a local disk: --state FILE"}
 }
 
+// replaced: between opening and locking it, another state was put in the place of this one.
+func (s *Store) replaced() error {
+	return &state.UnusableError{Path: s.path, Summary: "The state was replaced meanwhile", Remedy: "run the command again",
+		Detail: fmt.Sprintf("while this command began, another one put another file in the place of the state %s, and nothing in it was changed", s.path)}
+}
+
+// restoreRemedy puts the newest whole backup back.
+const restoreRemedy = "vpsync state restore latest    # the newest backup; what was made since then shows as unmanaged and is imported"
+
 // damaged is an error about the file, with what can be done.
 func (s *Store) damaged(problem string) error {
 	remedy := fmt.Sprintf("there is no backup of it in %s; bring back a copy of your own", s.backupDir())
-	if kept := s.backups(); len(kept) > 0 {
-		remedy = fmt.Sprintf("put a backup in its place; what was made since then shows as unmanaged and is imported:\n  rm -f %s %s-wal %s-shm\n  cp %s %s",
-			s.lockPath(), s.path, s.path, filepath.Join(s.backupDir(), kept[len(kept)-1]), s.path)
+	if len(s.backups()) > 0 {
+		remedy = restoreRemedy
 	}
 	return &state.DamagedError{Path: s.path, Problem: problem, Remedy: remedy}
 }
@@ -87,6 +95,9 @@ func (s *Store) damaged(problem string) error {
 // remembered compares a state with what state.lock remembers of it.
 func (s *Store) remembered(m meta, n note) error {
 	remedy := fmt.Sprintf("bring back the one that was here; or, to go on with this one, remove what remembers; what it does not know shows as unmanaged and is imported:\n  rm %s", s.lockPath())
+	if len(s.backups()) > 0 {
+		remedy = restoreRemedy + "\n" + remedy
+	}
 	switch {
 	case n.Lineage != "" && n.Lineage != m.lineage:
 		return &state.DamagedError{Path: s.path, Remedy: remedy,

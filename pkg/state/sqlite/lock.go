@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	file, err := s.takeFile(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+		return nil, errors.Join(s.replaced(), file.close())
 	}
 	before := readNote(s.lockPath())
 	before.Owner = &owner

@@ -42,7 +42,12 @@ func TestNeighbours(t *testing.T) {
 	_, err := Open(t.Context(), filepath.Join(dir, "prod.db"), Options{})
 	var damaged *state.DamagedError
 	require.ErrorAs(t, err, &damaged)
-	require.Contains(t, damaged.Remedy, filepath.Base(kept["prod.db"]), "the remedy puts its own backup back")
+	require.Contains(t, damaged.Remedy, "vpsync state restore latest")
+	all, err := BackupsOf(filepath.Join(dir, "prod.db"), Options{})
+	require.NoError(t, err)
+	own, err := all.find(t.Context(), Latest, 1<<62)
+	require.NoError(t, err)
+	require.Equal(t, kept["prod.db"], own.Path, "the remedy puts its own backup back")
 }
 
 // TestUnlockTooLate: between looking who holds the lock and breaking it, that run ends and another takes the lock. It keeps it.

@@ -31,6 +31,8 @@ type Options struct {
 	Now func() time.Time
 	// NewLineage names a new state; nil is 128 random bits. It must be good for a file name.
 	NewLineage func() string
+	// Boundary is called at each point of a restore where a crash leaves a different trace; nil is none.
+	Boundary func(point string)
 }
 
 // Store is a state.Store in a file.
@@ -38,8 +40,9 @@ type Store struct {
 	path       string
 	options    Options
 	migrations fs.FS
-	write      *sql.DB // one connection; nil when read-only
-	read       *sql.DB // nil when there is nothing to read
+	file       os.FileInfo // that was opened: another may be put in its place
+	write      *sql.DB     // one connection; nil when read-only
+	read       *sql.DB     // nil when there is nothing to read
 
 	queue   chan *commit  // to the committer
 	closing chan struct{} // closed first: nothing is queued any more
@@ -59,19 +62,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, o Options, migrations fs.FS) (*Store, error) {
-	path, err := filepath.Abs(path)
+	s, err := closed(path, o, migrations)
 	if err != nil {
 		return nil, err
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.NewLineage == nil {
-		o.NewLineage = randomLineage
-	}
-	s := &Store{
-		path: path, options: o, migrations: migrations,
-		queue: make(chan *commit), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.closePools())
@@ -82,6 +75,24 @@ func open(ctx context.Context, path string, o Options, migrations fs.FS) (*Store
 		go s.commitLoop()
 	}
 	return s, nil
+}
+
+// closed is a store that has not been opened.
+func closed(path string, o Options, migrations fs.FS) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewLineage == nil {
+		o.NewLineage = randomLineage
+	}
+	return &Store{
+		path: path, options: o, migrations: migrations,
+		queue: make(chan *commit), closing: make(chan struct{}), done: make(chan struct{}),
+	}, nil
 }
 
 func randomLineage() string {
@@ -106,6 +117,9 @@ func (s *Store) open(ctx context.Context) error {
 		if err := s.create(ctx); err != nil {
 			return s.unusable("be made", err)
 		}
+	}
+	if s.file, err = os.Stat(s.path); err != nil {
+		return s.unusable("be opened", err)
 	}
 	// The first look only reads, so that a file that is not ours stays as it is.
 	if s.read, err = sql.Open("sqlite", s.dsn(s.path, "query_only(1)")); err != nil {
@@ -160,8 +174,18 @@ func (s *Store) dsn(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String() + "?" + query.Encode()
 }
 
-// recognise tells a state of vpsync's, and its schema.
+// recognise tells a state of vpsync's, and its schema, which a reader must know.
 func (s *Store) recognise(ctx context.Context) (version int, err error) {
+	version, err = s.schema(ctx)
+	if newest := len(s.steps()); err == nil && version < newest && s.options.ReadOnly {
+		return 0, &state.UnusableError{Path: s.path, Summary: "The state is of an older vpsync", Remedy: "vpsync apply",
+			Detail: fmt.Sprintf("the state %s has schema %d, and this vpsync reads schema %d; the next command that writes brings it up to date", s.path, version, newest)}
+	}
+	return version, err
+}
+
+// schema is the state's: none that is newer than this vpsync.
+func (s *Store) schema(ctx context.Context) (version int, err error) {
 	var id int64
 	if err := s.read.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
 		return 0, s.failed("be opened", err)
@@ -179,9 +203,6 @@ func (s *Store) recognise(ctx context.Context) (version int, err error) {
 	case version > newest:
 		return 0, &state.UnusableError{Path: s.path, Summary: "The state is of a newer vpsync", Remedy: "use that version, or a later one: vpsync version",
 			Detail: fmt.Sprintf("the state %s has schema %d, and this vpsync knows schemas up to %d, and neither reads nor changes what a newer vpsync wrote", s.path, version, newest)}
-	case version < newest && s.options.ReadOnly:
-		return 0, &state.UnusableError{Path: s.path, Summary: "The state is of an older vpsync", Remedy: "vpsync apply",
-			Detail: fmt.Sprintf("the state %s has schema %d, and this vpsync reads schema %d; the next command that writes brings it up to date", s.path, version, newest)}
 	}
 	return version, nil
 }

@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		fmt.Println("ended:", writeForEver(path))
 		return
 	}
+	if path := os.Getenv(restorerVariable); path != "" {
+		fmt.Println("ended:", restoreAndDie(path))
+		return
+	}
 	os.Exit(m.Run())
 }
 
