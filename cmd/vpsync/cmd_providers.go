@@ -159,6 +159,13 @@ func (a *app) checkProvider(file string) error {
 // readDefinition reads a file that may be a link, as every program does with the files it is named, and no more of it than a
 // definition may be long.
 func readDefinition(file string) ([]byte, error) {
+	info, err := os.Stat(file) // before it is opened: a pipe would wait for a writer
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no file")
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 	}
 	for _, in := range x.ledger.open() {
 		if in.Address == a {
-			return nil, refuse(plan.AskIntent(in).Remedy, "a %s of it, sent at %s, is not settled", in.Operation, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
+			return nil, refuse(plan.AskIntent(in).Remedy, "a %s of it, sent at %s, is not settled", plan.Doing(in), in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
 		}
 	}
 	object, known, err := find(ctx, client, kind, ref, id, x.clock)

@@ -86,7 +86,7 @@ func (r *Runner) PrepareTask(ctx context.Context, name string, a spec.Address, g
 			return nil, err
 		}
 		if !settled {
-			return refuse(plan.AskIntent(in).Remedy, "what became of its %s, sent at %s, is not known yet", in.Operation, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
+			return refuse(plan.AskIntent(in).Remedy, "what became of its %s, sent at %s, is not known yet", plan.Doing(in), in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
 		}
 	}
 	out := &Task{Definition: t, Address: a, Account: record.Account, ID: record.ID, Arguments: spec.Values{}}

@@ -34,7 +34,7 @@ func (p *planner) holdBack() {
 	asked := map[spec.Address]bool{}
 	for _, in := range p.in.State.Intents {
 		p.plan.Pending = append(p.plan.Pending, Pending{
-			Address: in.Address, Operation: in.Operation, Run: in.Run, Since: in.Opened, Question: in.Question, Reason: in.Reason,
+			Address: in.Address, Operation: Doing(in), Run: in.Run, Since: in.Opened, Question: in.Question, Reason: in.Reason,
 		})
 		if in.Question && !asked[in.Address] {
 			asked[in.Address] = true
@@ -53,7 +53,7 @@ func (p *planner) holdBack() {
 		in := p.pending[why]
 		p.plan.Pending = append(p.plan.Pending, Pending{
 			Address: d.address, Operation: string(d.change.Action), Run: in.Run, Since: in.Opened,
-			Reason: fmt.Sprintf("waits for %s, whose %s is still open", why, in.Operation),
+			Reason: fmt.Sprintf("waits for %s, whose %s is still open", why, Doing(in)),
 		})
 		todo = append(todo, d.address)
 	}
@@ -132,6 +132,17 @@ func (p *planner) usedBy(a spec.Address) []spec.Address {
 	return slices.Compact(all)
 }
 
+// Doing is what an open intent was about, in words: the operation of the resource, or else the task, or what was made beside it.
+func Doing(in *state.Intent) string {
+	switch {
+	case !in.Aside():
+		return in.Operation
+	case in.Kind != in.Address.Kind:
+		return strings.ReplaceAll(in.Kind, "_", " ")
+	}
+	return "task " + strings.TrimPrefix(in.Operation, "task.")
+}
+
 // AskIntent asks the operator what an open intent did.
 func AskIntent(in *state.Intent) Question {
 	a := in.Address
@@ -141,14 +152,7 @@ func AskIntent(in *state.Intent) Question {
 		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", word)
 	}
 	remedy += fmt.Sprintf("vpsync resolve %s --retry     # it was not: send it again\nvpsync resolve %s --forget    # drop it from the state", word, word)
-	what := in.Operation
-	switch {
-	case !in.Aside():
-	case in.Action != string(Task):
-		what = in.Kind
-		remedy = fmt.Sprintf("vpsync resolve %s --forget    # look at the provider's own pages; then drop the matter", word)
-	default:
-		what = "task " + strings.TrimPrefix(what, "task.")
+	if in.Aside() {
 		remedy = fmt.Sprintf("vpsync resolve %s --forget    # look at the provider's own pages; then drop the matter", word)
 	}
 	detail := fmt.Sprintf("Run %s sent it at %s and got no answer that tells.", in.Run, in.Opened.UTC().Format("2006-01-02T15:04:05Z"))
@@ -157,6 +161,6 @@ func AskIntent(in *state.Intent) Question {
 	}
 	return Question{
 		Kind: AskPending, Address: &a, Detail: detail + " Nothing is sent for it until you have said; the rest goes on.", Remedy: remedy,
-		Summary: fmt.Sprintf("%s: was its %s carried out?", a, what),
+		Summary: fmt.Sprintf("%s: was its %s carried out?", a, Doing(in)),
 	}
 }
