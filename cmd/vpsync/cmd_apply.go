@@ -159,14 +159,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	}
 	w.warnOfGrace(grace)
 	verb := map[string]string{"apply": "Apply", "destroy": "Destroy"}[command]
-	mode := viewPlain
-	switch {
-	case a.json:
-		mode = viewJSON
-	case a.errTerminal && !a.dumb:
-		mode = viewLive
-	}
-	view := newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.severalAccounts(), a.failure)
+	view := a.runView(verb)
 	defer view.Close()
 	a.lines, _ = view.(*jsonView)
 	w.waiting = func(account, class string, until time.Time) {

@@ -65,13 +65,6 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 	if err != nil {
 		return err
 	}
-	mode := viewPlain
-	switch {
-	case a.json:
-		mode = viewJSON
-	case a.errTerminal:
-		mode = viewLive
-	}
 	var view applyView
 	emit := func(e apply.Event) {
 		if view != nil {
@@ -94,7 +87,7 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 				return err
 			}
 		}
-		view = newRunView("Task", mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.severalAccounts(), a.failure)
+		view = a.runView("Task")
 		defer view.Close()
 		a.lines, _ = view.(*jsonView)
 		close(a.sending)

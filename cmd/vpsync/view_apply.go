@@ -27,6 +27,18 @@ const (
 	viewJSON                  // a JSON object a line: programs
 )
 
+// runView shows a run in the way that suits whoever looks on: a program, a terminal, or a log.
+func (a *app) runView(verb string) applyView {
+	mode := viewPlain
+	switch {
+	case a.json:
+		mode = viewJSON
+	case a.errTerminal && !a.dumb:
+		mode = viewLive
+	}
+	return newRunView(verb, mode, a.out, a.errs, a.errWidth, a.errTerminal && !a.noColor, a.severalAccounts(), a.failure)
+}
+
 // newRunView returns the view for a mode; verb begins the last line ("Destroy complete: …"). Results go to out, progress to errs (with viewJSON all goes to out). width
 // is asked again for each frame, since terminals are resized; nil is 80 columns. With
 // accounts objects say which account they are in. explain makes a message of a failure.

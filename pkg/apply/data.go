@@ -27,9 +27,9 @@ type answer struct {
 	values   spec.Values
 }
 
-// settle evaluates, asks what the data blocks ask as far as that is known, and evaluates with the answers, until nothing
+// withData evaluates, asks what the data blocks ask as far as that is known, and evaluates with the answers, until nothing
 // new is asked. An answer whose question has become another one is dropped.
-func (e *evaluation) settle(ctx context.Context, accounts Accounts) error {
+func (e *evaluation) withData(ctx context.Context, accounts Accounts) error {
 	for {
 		if err := e.evaluate(e.live); err != nil {
 			return err

@@ -24,7 +24,7 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 		return &ImportError{Address: a, ID: id, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
 	e := r.Planner.evaluation(st)
-	if err := e.settle(ctx, r.Accounts); err != nil {
+	if err := e.withData(ctx, r.Accounts); err != nil {
 		return nil, err
 	}
 	if err := e.lookFirst(ctx); err != nil {

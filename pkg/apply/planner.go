@@ -23,7 +23,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if !p.Unpriced && p.Mode != RefreshNone {
 		e.prices, e.lists = map[plan.KindRef]plan.PriceList{}, map[source]spec.Values{}
 	}
-	if err := e.settle(ctx, p.Accounts); err != nil {
+	if err := e.withData(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	if err := e.lookFirst(ctx); err != nil {
@@ -35,7 +35,7 @@ func (p *Planner) Make(ctx context.Context, st *state.State) (*Made, spec.Diagno
 	if diags := e.relocate(); failed(diags) {
 		return nil, diags, nil
 	}
-	if err := e.settle(ctx, p.Accounts); err != nil {
+	if err := e.withData(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	wanted := demands(p.Accounts, e.state, e.config)
@@ -70,13 +70,13 @@ func (e *evaluation) lookFirst(ctx context.Context) error {
 		return err
 	}
 	e.live, e.asked = read.live, e.asked+read.live.Reads
-	return e.settle(ctx, p.Accounts)
+	return e.withData(ctx, p.Accounts)
 }
 
 // against plans with a reading at hand.
 func (p *Planner) against(ctx context.Context, st *state.State, read *reading) (*Made, spec.Diagnostics, error) {
 	e := p.evaluation(st)
-	if err := e.settle(ctx, p.Accounts); err != nil {
+	if err := e.withData(ctx, p.Accounts); err != nil {
 		return nil, nil, err
 	}
 	if diags := e.relocate(); failed(diags) {
@@ -137,7 +137,7 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 		schemas[name], definitions[name] = c.Definition().Schema, c.Definition().Hash
 	}
 	for {
-		if err := e.settle(ctx, p.Accounts); err != nil {
+		if err := e.withData(ctx, p.Accounts); err != nil {
 			return nil, nil, err
 		}
 		if failed(e.config.Diagnostics) {

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -40,12 +39,15 @@ func (x *Session) Unanswered(a Address) ([]*Resource, Diagnostics) {
 		if !strings.HasPrefix(name, DataPrefix) {
 			continue
 		}
-		kind, block, _ := cutLast(name)
-		r := x.stack.resources[kind][block]
+		block, err := ParseAddress(name)
+		if err != nil {
+			continue // a block's name is an address without a key
+		}
+		r := x.stack.resources[block.Kind][block.Name]
 		e, diags := x.expand(r)
 		all = append(all, diags...)
 		for _, key := range e.keys {
-			address := Address{Kind: kind, Name: block, Key: key}
+			address := Address{Kind: block.Kind, Name: block.Name, Key: key}
 			if _, told := x.objects[address]; told {
 				continue
 			}
@@ -58,15 +60,6 @@ func (x *Session) Unanswered(a Address) ([]*Resource, Diagnostics) {
 	}
 	slices.SortFunc(out, func(a, b *Resource) int { return a.Address.Compare(b.Address) })
 	return out, all
-}
-
-// cutLast takes the name of a block apart at its last dot.
-func cutLast(name string) (kind, block string, ok bool) {
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
-		return "", name, false
-	}
-	return name[:i], name[i+1:], true
 }
 
 // through replaces the data blocks among what an instance uses by the resources that their questions use: those are what must be
@@ -86,16 +79,10 @@ func (x *Session) through(used map[Address]bool) {
 			delete(used, a)
 			block := x.stack.resources[a.Kind][a.Name]
 			if i, _ := x.instance(block, a.Key); i != nil {
-				maps.Copy(used, setOf(i.resource.Uses))
+				for _, u := range i.resource.Uses {
+					used[u] = true
+				}
 			}
 		}
 	}
-}
-
-func setOf(all []Address) map[Address]bool {
-	set := make(map[Address]bool, len(all))
-	for _, a := range all {
-		set[a] = true
-	}
-	return set
 }
