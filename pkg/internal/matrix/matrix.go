@@ -1,0 +1,150 @@
+// Package matrix counts the cases of the fault matrix, so that one which shrinks is seen. Tests alone use it.
+//
+// A family of faults is a line of families.txt: what its cases need, how many there are at least, and what is done to vpsync in
+// them. Its test tells with [Ran] how many it has carried out; docs/reliability.md has the numbers of the last run.
+package matrix
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Family is a line of the table.
+type Family struct {
+	Name  string // as the matrix has it: "A1"
+	Needs Capability
+	Floor int // cases, at least, where nothing is left out
+	What  string
+}
+
+// Capability is what not every machine has. Tests that need nothing but Go need [Go].
+type Capability string
+
+// What families may need.
+const (
+	Go     Capability = "go"
+	Race   Capability = "race"   // built with -race
+	Root   Capability = "root"   // may mount a file system
+	Strace Capability = "strace" // has strace, and may trace
+)
+
+//go:embed families.txt
+var table string
+
+// Families reads the table; its lines are sorted by name.
+func Families() ([]Family, error) {
+	var all []Family
+	for line := range strings.Lines(table) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 4 {
+			return nil, fmt.Errorf("families.txt: %q is not a name, what it needs, a floor and what is done", line)
+		}
+		floor, err := strconv.Atoi(fields[2])
+		if err != nil || floor < 1 {
+			return nil, fmt.Errorf("families.txt: %q is no floor", fields[2])
+		}
+		all = append(all, Family{Name: fields[0], Needs: Capability(fields[1]), Floor: floor, What: strings.Join(fields[3:], " ")})
+	}
+	if !slices.IsSortedFunc(all, func(a, b Family) int { return strings.Compare(a.Name, b.Name) }) {
+		return nil, fmt.Errorf("families.txt is not sorted by name")
+	}
+	return all, nil
+}
+
+// Count is what a run of a family came to; [Ran] appends it, as a line of JSON, to the file that VPSYNC_MATRIX names.
+type Count struct {
+	Family  string  `json:"family"`
+	Cases   int     `json:"cases"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Ran says that a family has been carried out in so many cases, since begun. The test fails where those are fewer than the
+// family's floor, unless it was asked for less: by -short, or by a -run that picks cases.
+func Ran(t testing.TB, family string, cases int, begun time.Time) {
+	t.Helper()
+	all, err := Families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(f Family) bool { return f.Name == family })
+	if i < 0 {
+		t.Fatalf("families.txt does not have %s", family)
+	}
+	took := time.Since(begun)
+	t.Logf("matrix %s: %d cases in %.1fs", family, cases, took.Seconds())
+	if partial() {
+		return
+	}
+	if cases < all[i].Floor {
+		t.Errorf("%s has %d cases, and once had %d: where did the others go?", family, cases, all[i].Floor)
+	}
+	if err := record(Count{Family: family, Cases: cases, Seconds: took.Seconds()}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Need skips a test that the machine cannot carry out, and says how many cases are missed. Where VPSYNC_MATRIX_NEEDS names the
+// capability (a list with commas), the machine is meant to have it, and the test fails instead.
+func Need(t testing.TB, c Capability, cases int) {
+	t.Helper()
+	if has(c) {
+		return
+	}
+	message := fmt.Sprintf("%d cases not executed: this machine has no %s", cases, c)
+	if slices.Contains(strings.Split(os.Getenv("VPSYNC_MATRIX_NEEDS"), ","), string(c)) {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}
+
+func has(c Capability) bool {
+	switch c {
+	case Race:
+		return raceEnabled
+	case Root:
+		return os.Geteuid() == 0
+	case Strace:
+		_, err := exec.LookPath("strace")
+		return err == nil
+	}
+	return true
+}
+
+// partial: not all cases are wanted.
+func partial() bool {
+	if testing.Short() {
+		return true
+	}
+	run := flag.Lookup("test.run")
+	return run != nil && strings.Contains(run.Value.String(), "/")
+}
+
+func record(c Count) error {
+	name := os.Getenv("VPSYNC_MATRIX")
+	if name == "" {
+		return nil
+	}
+	line, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
