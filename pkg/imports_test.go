@@ -19,6 +19,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/spec", "pkg/providers", "spec sees schemas, not the documents or the HTTP behind them"},
 	{"pkg/spec", "pkg/plan", "spec is the leaf"},
 	{"pkg/spec", "net/http", "evaluating a stack never talks to anybody"},
+	{"pkg/spec/confined", "net/http", "a process that evaluates for others talks to nobody but its parent"},
+	{"pkg/spec/confined", "pkg/state", "a process that evaluates for others has no secret to lose"},
 	{"pkg/state", "pkg/plan", "state remembers; it does not decide"},
 	{"pkg/state", "pkg/providers", "state must be readable without any definition"},
 	{"pkg/state", "modernc.org/sqlite", "only state/sqlite knows how a state is kept"},

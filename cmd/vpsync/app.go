@@ -65,7 +65,9 @@ type app struct {
 	args []string
 	// ran is the command that was called, and stack what it works on, once they are known.
 	ran   *cobra.Command
-	stack *spec.Stack
+	stack *spec.Declarations
+	// reviewed is what the stack is held against where it is not trusted; nil where it is.
+	reviewed *reviewed
 	// lines is where a command writes that prints a JSON object a line, once it has begun to.
 	lines *jsonView
 
@@ -208,7 +210,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	}
 	root.SetHelpCommandGroupID("About the tool:")
 	root.SetCompletionCommandGroupID("About the tool:")
-	root.AddCommand(a.exitCodesCommand())
+	root.AddCommand(a.exitCodesCommand(), a.evaluateCommand())
 	root.SetHelpCommand(a.helpCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -278,9 +280,17 @@ func (a *app) printJSON(v any) error {
 // workDir is where vpsync keeps what is its own.
 func (a *app) workDir() string {
 	if a.sandbox {
-		return filepath.Join(a.dir, ".vpsync", "sandbox")
+		return filepath.Join(a.homeDir(), ".vpsync", "sandbox")
 	}
-	return filepath.Join(a.dir, ".vpsync")
+	return filepath.Join(a.homeDir(), ".vpsync")
+}
+
+// homeDir is the folder that what vpsync keeps lies in: the stack's. One that is not trusted might bring a state along.
+func (a *app) homeDir() string {
+	if a.reviewed != nil && a.reviewed.dir != "" {
+		return a.reviewed.dir
+	}
+	return a.dir
 }
 
 func (a *app) statePath() string {

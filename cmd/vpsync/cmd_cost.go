@@ -88,10 +88,10 @@ type accountCost struct {
 
 func (a *app) cost(ctx context.Context) (err error) {
 	unconnected := map[string]error{}
-	w, err := a.openWith(ctx, variableFlags{}, "", func(account string, err error) error {
+	w, err := a.openWith(ctx, opening{unconnected: func(account string, err error) error {
 		unconnected[account] = err
 		return nil
-	})
+	}})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (a *app) examinedBlocks(only string) ([]spec.ProviderBlock, error) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	a.stack = stack
+	a.stack = &stack.Declarations
 	if only == "" {
 		if len(stack.Providers) == 0 {
 			return nil, &remedyError{summary: "The stack has no account", detail: "It has no provider block, so there is nothing to look at.",

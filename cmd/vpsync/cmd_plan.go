@@ -75,6 +75,7 @@ func (f *planFlags) options() (plan.Options, error) {
 // planOptions are the flags of plan.
 type planOptions struct {
 	planFlags
+	trust    untrustedFlags
 	detailed bool
 	refresh  string
 	destroy  bool
@@ -98,6 +99,7 @@ not in files of variables.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), o) },
 	}
 	o.register(c)
+	o.trust.register(c)
 	c.Flags().StringVar(&o.out, "out", "", "save the plan in a `file`, for vpsync apply FILE")
 	c.Flags().BoolVar(&o.destroy, "destroy", false, "plan what vpsync destroy would do")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
@@ -131,7 +133,10 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 			return err
 		}
 	}
-	w, err := a.open(ctx, o.vars, "")
+	if err := o.trust.check(a.dir, true); err != nil {
+		return err
+	}
+	w, err := a.openWith(ctx, opening{vars: o.vars, trust: o.trust})
 	if err != nil {
 		return err
 	}
@@ -190,7 +195,7 @@ func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error)
 	if len(diags) > 0 && !w.app.json {
 		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())
 	}
-	if w.stack.Bare() && made.Plan.Empty() && !w.app.json {
+	if w.stack.Bare && made.Plan.Empty() && !w.app.json {
 		fmt.Fprint(w.app.errs, "This stack declares no resources yet.\nThose that it can declare:\n  vpsync providers show servosphere\n\n")
 	}
 	return made, nil

@@ -10,26 +10,32 @@ import (
 
 func (a *app) validateCommand() *cobra.Command {
 	var vars variableFlags
+	var trust untrustedFlags
 	c := &cobra.Command{
 		Use: "validate", Short: "Check the HCL: all problems at once",
 		Long:    "Checks the configuration without a token, a request or a state. Exits with 0 or 1.",
 		Example: "  vpsync validate\n  vpsync validate --json",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.validate(c.Context(), vars) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.validate(c.Context(), vars, trust) },
 	}
 	vars.register(c)
+	trust.register(c)
 	return c
 }
 
-func (a *app) validate(ctx context.Context, vars variableFlags) error {
-	stack, request, _, diags := a.loadStack(vars)
+func (a *app) validate(ctx context.Context, vars variableFlags, trust untrustedFlags) error {
+	if err := trust.check(a.dir, false); err != nil {
+		return err
+	}
+	stack, request, _, diags := a.load(ctx, vars, trust)
 	resources := 0
 	if !diags.HasErrors() {
 		var err error
-		if request.Variables, err = a.askVariables(ctx, stack, vars, request.Variables); err != nil {
+		if request.Variables, err = a.askVariables(ctx, stack.Declarations, vars, request.Variables); err != nil {
 			return err
 		}
 	}
 	if stack != nil {
+		defer stack.close()
 		request.Unasked = true // it speaks to nobody
 		request.Distinct = true
 		response := stack.Evaluate(request)

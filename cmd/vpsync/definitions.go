@@ -44,7 +44,7 @@ func (a *app) ownDefinition(block spec.ProviderBlock) (*providers.Definition, er
 			fmt.Sprintf("A definition is a file whose name ends in %s, so that it is not taken for a part of the stack; this one is %q.", definitionSuffix, block.Definition),
 			fmt.Sprintf("definition = \"./%s%s\"", block.Name, definitionSuffix))
 	}
-	src, err := spec.ReadFile(a.dir, file)
+	src, err := spec.ReadFile(a.homeDir(), file)
 	if err != nil {
 		detail := fmt.Sprintf("%s cannot be read: %s.", block.Definition, reasonOf(err))
 		if errors.Is(err, fs.ErrNotExist) {

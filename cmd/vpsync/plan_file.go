@@ -81,7 +81,7 @@ func (w *workspace) savePlan(path string, made *apply.Made, options plan.Options
 func (w *workspace) saved(made *apply.Made, options plan.Options) (*plan.Saved, error) {
 	s := &plan.Saved{
 		Made: w.clock.Now().UTC(), Vpsync: versionText(), Sandbox: w.app.sandbox,
-		Lineage: made.State.Lineage, Endpoints: map[string]string{}, Definitions: map[string]string{}, Sources: w.stack.Sources(),
+		Lineage: made.State.Lineage, Endpoints: map[string]string{}, Definitions: map[string]string{}, Sources: w.stack.Sources,
 		Secrets: map[string]state.Digest{}, Rows: plan.Rest(made.Plan, made.Config, made.State),
 		Options: options, Digest: made.Plan.Digest(), Plan: made.Plan,
 	}
@@ -157,8 +157,8 @@ func (w *workspace) fits(s *plan.Saved, path string, st *state.State, flags vari
 	default:
 		return refuse("", "It belongs to another state than %s.", w.app.statePath())
 	}
-	if changed := changedKeys(s.Sources, w.stack.Sources()); len(changed) > 0 {
-		return refuse(again, "The configuration is not what it was made from: %s.", describeSources(s.Sources, w.stack.Sources(), changed))
+	if changed := changedKeys(s.Sources, w.stack.Sources); len(changed) > 0 {
+		return refuse(again, "The configuration is not what it was made from: %s.", describeSources(s.Sources, w.stack.Sources, changed))
 	}
 	endpoints, definitions := map[string]string{}, map[string]string{}
 	for name, c := range w.accounts {

@@ -61,6 +61,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 			own(e.Name())
 		}
 	}
+	brought := len(out)
 	diags = append(diags, a.foreignVariables()...)
 	var names []string
 	for name := range a.env {
@@ -84,7 +85,11 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		}
 		out = append(out, spec.VariableValue{Name: name, Source: value, Origin: "--var " + name})
 	}
-	return append(out, flags.last...), diags
+	out = append(out, flags.last...)
+	if a.reviewed != nil {
+		a.reviewed.withhold(out[brought:])
+	}
+	return out, diags
 }
 
 // namelessVariable is about a --var that is no name=value. It is not repeated unless it is the name of a variable: it may be
@@ -142,7 +147,7 @@ func shownPath(path string, separator rune) string {
 
 // askVariables asks for the values of variables that have none, each once, where there is somebody to ask. An empty answer
 // gives none, which evaluation then says.
-func (a *app) askVariables(ctx context.Context, stack *spec.Stack, flags variableFlags, values []spec.VariableValue) ([]spec.VariableValue, error) {
+func (a *app) askVariables(ctx context.Context, stack *spec.Declarations, flags variableFlags, values []spec.VariableValue) ([]spec.VariableValue, error) {
 	if !flags.input || a.json || !a.inTerminal || !a.errTerminal {
 		return values, nil
 	}

@@ -22,7 +22,7 @@ import (
 // workspace is a stack with everything that a command needs to work on it.
 type workspace struct {
 	app      *app
-	stack    *spec.Stack
+	stack    *loaded
 	request  spec.Request
 	accounts apply.Accounts
 	// definitions by account, also of those that could not be connected.
@@ -48,9 +48,16 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 	if stack == nil {
 		return nil, spec.Request{}, nil, diags
 	}
-	a.stack = stack
+	a.stack = &stack.Declarations
+	request, definitions, problems := a.equip(a.stack, vars)
+	return stack, request, definitions, append(diags, problems...)
+}
+
+// equip finds the definitions that a stack's provider blocks name, and the values that its variables are given.
+func (a *app) equip(stack *spec.Declarations, vars variableFlags) (spec.Request, map[string]*providers.Definition, spec.Diagnostics) {
 	request := spec.Request{Schemas: map[string]*spec.Schema{}}
 	definitions := map[string]*providers.Definition{}
+	var diags spec.Diagnostics
 	told := map[string]bool{} // a file that two accounts name is wrong once
 	for _, block := range stack.Providers {
 		def, err := a.definition(block)
@@ -72,16 +79,25 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 	}
 	values, problems := a.variableValues(vars)
 	request.Variables = values
-	return stack, request, definitions, append(diags, problems...)
+	return request, definitions, append(diags, problems...)
 }
 
 // open makes a stack ready to work on. A writer takes the lock at once, before anything is read that a plan depends on.
 func (a *app) open(ctx context.Context, vars variableFlags, command string) (*workspace, error) {
-	return a.openWith(ctx, vars, command, func(_ string, err error) error { return err })
+	return a.openWith(ctx, opening{vars: vars, command: command})
 }
 
-// openWith does the same for a command that goes on without an account which cannot be connected: unless unconnected returns an error.
-func (a *app) openWith(ctx context.Context, vars variableFlags, command string, unconnected func(account string, err error) error) (_ *workspace, err error) {
+// opening says how a workspace is opened.
+type opening struct {
+	vars    variableFlags
+	trust   untrustedFlags
+	command string // of a writer; empty for whoever only reads
+	// unconnected is told of an account that cannot be connected: unless it returns an error, the command goes on without. Where it is
+	// nil none may be missing.
+	unconnected func(account string, err error) error
+}
+
+func (a *app) openWith(ctx context.Context, o opening) (_ *workspace, err error) {
 	w := &workspace{app: a, clock: providers.RealClock(), accounts: apply.Accounts{}}
 	defer func() {
 		if err != nil {
@@ -89,7 +105,10 @@ func (a *app) openWith(ctx context.Context, vars variableFlags, command string, 
 		}
 	}()
 	var diags spec.Diagnostics
-	w.stack, w.request, w.definitions, diags = a.loadStack(vars)
+	w.stack, w.request, w.definitions, diags = a.load(ctx, o.vars, o.trust)
+	if w.stack != nil {
+		w.close = append(w.close, w.stack.close)
+	}
 	if diags.HasErrors() {
 		if w.stack != nil {
 			// What evaluation finds is worth telling at the same time.
@@ -101,12 +120,12 @@ func (a *app) openWith(ctx context.Context, vars variableFlags, command string, 
 		return w, diags
 	}
 	w.warnings = diags
-	if w.request.Variables, err = a.askVariables(ctx, w.stack, vars, w.request.Variables); err != nil {
+	if w.request.Variables, err = a.askVariables(ctx, w.stack.Declarations, o.vars, w.request.Variables); err != nil {
 		return w, err
 	}
 	a.warnOfReaders()
-	if command != "" {
-		if err := w.openForWriting(ctx, command); err != nil {
+	if o.command != "" {
+		if err := w.openForWriting(ctx, o.command); err != nil {
 			return w, err
 		}
 	} else if w.store, err = sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true}); err != nil {
@@ -116,7 +135,10 @@ func (a *app) openWith(ctx context.Context, vars variableFlags, command string, 
 	for _, block := range w.stack.Providers {
 		client, err := w.client(block, w.definitions[block.Account()])
 		if err != nil {
-			if err = unconnected(block.Account(), err); err != nil {
+			if o.unconnected != nil {
+				err = o.unconnected(block.Account(), err)
+			}
+			if err != nil {
 				return w, err
 			}
 			continue
@@ -175,7 +197,7 @@ func (a *app) keyDir() string {
 }
 
 func (w *workspace) planner(o plan.Options, mode apply.RefreshMode) *apply.Planner {
-	return &apply.Planner{Stack: w.stack, Request: w.request, Accounts: w.accounts, Key: w.key, Options: o, Mode: mode, Clock: w.clock}
+	return &apply.Planner{Stack: w.stack, Moves: w.stack.Moves, Request: w.request, Accounts: w.accounts, Key: w.key, Options: o, Mode: mode, Clock: w.clock}
 }
 
 // runner carries out plans in this workspace.

@@ -21,11 +21,20 @@ const (
 // Accounts are the clients of a stack by account name.
 type Accounts map[string]*providers.Client
 
+// Configuration works out what is desired: a [spec.Stack] does it in this process.
+type Configuration interface {
+	// Evaluate works everything out.
+	Evaluate(r spec.Request) *spec.Response
+	// Open starts to work out one resource after the other.
+	Open(r spec.Request) spec.Evaluation
+}
+
 // Planner makes plans: it evaluates, refreshes and computes until what the configuration says of replaced objects is
 // settled.
 type Planner struct {
-	Stack    *spec.Stack
-	Request  spec.Request // Objects is filled by the planner
+	Stack    Configuration // nil: nothing is desired
+	Moves    []spec.Move   // of the stack
+	Request  spec.Request  // Objects is filled by the planner
 	Accounts Accounts
 	Key      state.Key
 	Options  plan.Options

@@ -100,7 +100,7 @@ type asking struct {
 }
 
 // ask tells the session whatever a resource needs of data. One change asks at a time: what several need is asked for once.
-func (q *asking) ask(ctx context.Context, accounts Accounts, session *spec.Session, a spec.Address) error {
+func (q *asking) ask(ctx context.Context, accounts Accounts, session spec.Evaluation, a spec.Address) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {

@@ -109,7 +109,7 @@ func (e *evaluation) relocate() spec.Diagnostics {
 	if e.planner.Options.Destroy || e.planner.Stack == nil || failed(e.config.Diagnostics) {
 		return nil
 	}
-	st, moved, diags := plan.Relocate(e.state, e.planner.Stack.Moves, e.config)
+	st, moved, diags := plan.Relocate(e.state, e.planner.Moves, e.config)
 	if len(moved) > 0 {
 		e.state, e.moved = st, moved
 		e.config, e.objects = nil, nil // what is known is known of other addresses

@@ -20,7 +20,7 @@ const defaultParallelism = 10
 // walk is one plan being carried out.
 type walk struct {
 	made    *Made
-	session *spec.Session
+	session spec.Evaluation
 	asking  asking
 	check   *checker
 	// only limits the walk to some changes; nil is all.
@@ -273,7 +273,7 @@ func (r *run) walk(ctx context.Context, made *Made, only map[recordKey]bool) *wa
 	if r.Planner != nil && r.Planner.Stack != nil {
 		request := r.Planner.Request
 		request.Objects = made.Objects
-		w.session = r.Planner.Stack.Session(request)
+		w.session = r.Planner.Stack.Open(request)
 	}
 	for _, s := range made.Plan.Steps {
 		w.left[s.Change]++

@@ -106,7 +106,7 @@ func (w *world) process(command string) *apply.Runner {
 	return &apply.Runner{
 		Store: w.store, Lock: lock, Accounts: accounts,
 		Planner: &apply.Planner{
-			Stack: stack, Request: spec.Request{Schemas: map[string]*spec.Schema{w.def.Name: w.def.Schema}}, Accounts: accounts,
+			Stack: stack, Moves: stack.Moves, Request: spec.Request{Schemas: map[string]*spec.Schema{w.def.Name: w.def.Schema}}, Accounts: accounts,
 			Options: plan.Options{Destroy: command == "destroy", Allow: w.allow, Adopt: w.adopt}, Mode: w.mode, Clock: wall{}, Key: testKey,
 		},
 		Options: apply.Options{

@@ -31,6 +31,9 @@ type VariableValue struct {
 	Origin string // "--var", "the environment variable VPSYNC_VAR_x", or a file name
 	File   bool   // Origin is a file: Source is always HCL
 	Range  *Range // where it stands in it
+	// Withheld: the variable has a value, which a stack that nobody vouches for does not get to see. Source is empty. Whatever
+	// derives from it is a secret and unknown, and never known in this process.
+	Withheld bool `json:",omitempty"`
 }
 
 // Response is a checked configuration, as far as it could be evaluated.
@@ -57,6 +60,8 @@ type Resource struct {
 	// They are of the schema's types. A value is unknown where it depends on what only apply
 	// can tell, and marked with Sensitive where it is or derives from a secret.
 	Values Values
+	// Withheld are the attributes that derive from a value which was withheld, sorted: unknown here, and no news.
+	Withheld []string `json:",omitempty"`
 	// Uses are the resources that this one names in its expressions or depends_on, sorted.
 	// Instances that are named together (server.web[*]) are all here.
 	Uses []Address

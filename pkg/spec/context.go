@@ -14,6 +14,7 @@ import (
 
 // evaluate is the one place where expressions get their values. With an error among the diagnostics the value is lost.
 func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (cty.Value, Diagnostics) {
+	x.stack.busy.Store(&e)
 	ctx, diags := x.context(x.refs(e), each)
 	v, problems := e.Value(ctx)
 	diags = append(diags, x.tell(problems, e, ctx)...)

@@ -48,7 +48,7 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 		if diags.HasErrors() || isLost(v) {
 			return &expansion{lost: true}, diags
 		}
-		secret := IsSensitive(v)
+		secret, secluded := IsSensitive(v), isWithheld(v)
 		v, _ = v.Unmark()
 		at := r.count.Range()
 		v, err := convert.Convert(v, cty.Number)
@@ -56,6 +56,8 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 		switch {
 		case err != nil || v.IsNull():
 			return nilExpansion(diags, x.explained(r.count, "Not a count", "count is a whole number of 0 or more."))
+		case !v.IsKnown() && secluded:
+			return nilExpansion(diags, x.secluded(at, "Count", r))
 		case !v.IsKnown():
 			return x.unknownExpansion(r, diags, s.problem(at, "Count is known only after apply",
 				fmt.Sprintf("How many instances %s has must be known when planning, and this depends on what only apply can tell.", r),
@@ -78,6 +80,13 @@ func (x *Session) expandNow(r *resource) (*expansion, Diagnostics) {
 	return &expansion{form: single, keys: []Key{{}}}, nil
 }
 
+// secluded is about instances that depend on a value which this run does not get to see.
+func (x *Session) secluded(at hcl.Range, what string, r *resource) Diagnostic {
+	return x.stack.problem(at, what+" depends on a withheld secret",
+		fmt.Sprintf("Which instances %s has derives from a variable that the reviewed stack declares as sensitive. An untrusted run does not get its value.", r),
+		"depend on a variable that is no secret")
+}
+
 func (x *Session) expandForEach(r *resource) (*expansion, Diagnostics) {
 	s := x.stack
 	v, diags := x.evaluate(r.forEach, nil)
@@ -85,7 +94,7 @@ func (x *Session) expandForEach(r *resource) (*expansion, Diagnostics) {
 		return &expansion{lost: true}, diags
 	}
 	at := r.forEach.Range()
-	secret := v.HasMark(Sensitive)
+	secret, secluded := v.HasMark(Sensitive), isWithheld(v)
 	v, _ = v.Unmark() // where its keys come from orders nothing: they are known
 	if secret {
 		return nilExpansion(diags, s.problem(at, "for_each derives from a secret", "Its keys become addresses, which are shown everywhere.", "for_each = nonsensitive(...)"))
@@ -97,6 +106,8 @@ func (x *Session) expandForEach(r *resource) (*expansion, Diagnostics) {
 	switch {
 	case v.IsNull():
 		return nilExpansion(diags, s.problem(at, "for_each is null", "It takes a map, an object or a set of strings.", "for_each = {}"))
+	case !v.IsKnown() && secluded:
+		return nilExpansion(diags, x.secluded(at, "for_each", r))
 	case !v.IsKnown():
 		return x.unknownExpansion(r, diags, unknown)
 	case ty.IsMapType(), ty.IsObjectType():

@@ -67,6 +67,9 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 		if isLost(v) {
 			broken = true
 		} else if !problems.HasErrors() {
+			if isWithheld(v) {
+				out.Withheld = append(out.Withheld, a.Name)
+			}
 			v = stripOrigins(v, used)
 			var converted Diagnostics
 			if blocks != nil {
@@ -101,6 +104,7 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 	for _, t := range triggers {
 		used[t.Address] = true
 	}
+	slices.Sort(out.Withheld)
 	out.Uses = x.uses(r, used)
 	if !diags.HasErrors() && !broken {
 		diags = append(diags, x.conditions(r, kind, out, each)...)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,22 +13,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Stack is one folder of HCL, parsed. It is made by Load and never changes; sessions opened on it do the evaluating.
 type Stack struct {
-	// Dir is the folder. Functions such as file() cannot leave it.
-	Dir string
-	// Providers are the stack's provider blocks, in source order. A caller finds a Schema for each and passes them to
-	// Evaluate.
-	Providers []ProviderBlock
-	// Moves are the stack's moved blocks, in source order.
-	Moves []Move
-	// Settings are what the stack says about vpsync itself.
-	Settings Settings
+	Declarations
 
-	unparsed   bool   // a file could not be read as a whole, so that what it says is not known
-	settingsAt *Range // of the vpsync block, or nil
+	busy       atomic.Pointer[hclsyntax.Expression] // the expression that was begun last
+	unparsed   bool                                 // a file could not be read as a whole, so that what it says is not known
+	settingsAt *Range                               // of the vpsync block, or nil
 	sources    sources
 	variables  map[string]*variable
 	locals     map[string]*local
@@ -56,19 +54,6 @@ func (b ProviderBlock) Account() string {
 	return b.Name + "." + b.Alias
 }
 
-// Bare: the stack declares no resource.
-func (s *Stack) Bare() bool { return len(s.order) == 0 }
-
-// Sources are the SHA-256 hashes of the files that the stack was read from, in hex, by name.
-func (s *Stack) Sources() map[string]string {
-	out := make(map[string]string, len(s.sources))
-	for name, src := range s.sources {
-		sum := sha256.Sum256(src)
-		out[name] = hex.EncodeToString(sum[:])
-	}
-	return out
-}
-
 // sources are the bytes of every file, for the snippets of diagnostics.
 type sources map[string][]byte
 
@@ -77,7 +62,7 @@ type sources map[string][]byte
 // nothing could be parsed at all.
 func Load(dir string) (*Stack, Diagnostics) {
 	s := &Stack{
-		Dir: dir, sources: sources{},
+		Declarations: Declarations{Dir: dir, Sources: map[string]string{}}, sources: sources{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, outputs: map[string]*output{},
 		resources: map[string]map[string]*resource{},
 	}
@@ -103,6 +88,8 @@ func Load(dir string) (*Stack, Diagnostics) {
 			break
 		}
 		s.sources[name] = src
+		sum := sha256.Sum256(src)
+		s.Sources[name] = hex.EncodeToString(sum[:])
 		body, problems := s.parse(src, name)
 		diags = append(diags, problems...)
 		s.unparsed = s.unparsed || problems.HasErrors()
@@ -111,7 +98,32 @@ func Load(dir string) (*Stack, Diagnostics) {
 		}
 	}
 	diags.Sort()
+	s.sumUp()
 	return s, diags
+}
+
+// Busy is the expression that an evaluation has begun last, with its line, for whoever has to say where one never ends; nil before
+// the first. It may be asked at any time.
+func (s *Stack) Busy() (at *Range, snippet string) {
+	e := s.busy.Load()
+	if e == nil {
+		return nil, ""
+	}
+	at = rangeOf((*e).Range())
+	return at, s.sources.at(Diagnostic{Range: at}).Snippet
+}
+
+// sumUp makes the declarations of what the blocks say.
+func (s *Stack) sumUp() {
+	s.Bare = len(s.order) == 0
+	for _, v := range s.variables {
+		s.Variables = append(s.Variables, Variable{
+			Name: v.name, Description: v.description, Type: typeexpr.TypeString(v.typ), Sensitive: v.sensitive, Needed: v.value == nil && !v.mistyped, Range: v.rng,
+		})
+	}
+	slices.SortFunc(s.Variables, func(a, b Variable) int {
+		return cmp.Or(strings.Compare(a.Range.File, b.Range.File), a.Range.Start.Byte-b.Range.Start.Byte)
+	})
 }
 
 // stackFiles lists the files of the stack in dir, by name.

@@ -26,6 +26,23 @@ func IsSensitive(v cty.Value) bool {
 // those alone and not on every instance that was named along the way.
 type origin struct{ Address }
 
+// withheld marks, while a stack is being evaluated, what derives from a variable whose value is withheld.
+type withheld struct{}
+
+// isWithheld: the value, or a part of it, derives from what is withheld.
+func isWithheld(v cty.Value) bool {
+	if v == cty.NilVal || !v.ContainsMarked() {
+		return false
+	}
+	_, marks := v.UnmarkDeepWithPaths()
+	for _, m := range marks {
+		if _, ok := m.Marks[withheld{}]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // stripOrigins takes the origins off a value, and notes them where used is not nil. Sensitive marks stay.
 func stripOrigins(v cty.Value, used map[Address]bool) cty.Value {
 	if !v.ContainsMarked() {

@@ -23,6 +23,7 @@ type Session struct {
 	unasked   bool // what data blocks answer is not known, and no mistake
 	outline   bool // what has no value yet is unknown, and no mistake
 	distinct  bool // resources of equal identity are one
+	withholds bool // some variables have values that it does not get to see
 	graph     *graph
 	cyclic    map[string]bool // blocks that cannot be worked out, since they need themselves
 	problems  Diagnostics     // of declaring, found once
@@ -65,6 +66,22 @@ type instance struct {
 	broken bool
 }
 
+// Evaluation works out single instances as objects come to be known, here or in another process. It is safe for concurrent use. A
+// [Session] is one.
+type Evaluation interface {
+	// Know tells it the attributes of an object that now exists, "id" among them, or the answer of a data block.
+	Know(a Address, v Values)
+	// Resource is one instance with what is known now.
+	Resource(a Address) (*Resource, Diagnostics)
+	// Unanswered are the data blocks to ask before that.
+	Unanswered(a Address) ([]*Resource, Diagnostics)
+	// Postconditions judges those of an object that exists.
+	Postconditions(a Address) Diagnostics
+}
+
+// Open is Session, for whoever does not mind where it is.
+func (s *Stack) Open(r Request) Evaluation { return s.Session(r) }
+
 // Session starts from what Evaluate would see.
 func (s *Stack) Session(r Request) *Session { return s.session(r, false) }
 
@@ -87,6 +104,7 @@ func (s *Stack) session(r Request, outline bool) *Session {
 			x.cyclic[name] = true
 		}
 	}
+	x.withholds = slices.ContainsFunc(r.Variables, func(v VariableValue) bool { return v.Withheld })
 	var diags Diagnostics
 	x.variables, diags = s.variableValues(r.Variables, outline)
 	x.problems = append(x.problems, diags...)

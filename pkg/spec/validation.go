@@ -63,7 +63,7 @@ func (x *Session) validate() Diagnostics {
 			diags = append(diags, problems...)
 			if verdict == broken {
 				diags = append(diags, x.broken(rule, nil, fmt.Sprintf("Value of var.%s is not allowed", v.name), SeverityError)...)
-			} else if verdict == undecided && !x.outline {
+			} else if verdict == undecided && !x.outline && !x.withholds {
 				diags = append(diags, x.stack.problem(rule.condition.Range(), "Not a condition", "A condition is true or false.", ""))
 			}
 		}

@@ -1,15 +1,12 @@
 package spec
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -80,7 +77,7 @@ func (s *Stack) variableValues(given []VariableValue, outline bool) (map[string]
 			value, problems = cty.UnknownVal(v.typ), nil
 		}
 		diags = append(diags, problems...)
-		if v.sensitive {
+		if v.sensitive || last[v.name].Withheld {
 			value = value.Mark(Sensitive)
 		}
 		values[v.name] = value
@@ -93,6 +90,8 @@ func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.V
 	var value cty.Value
 	var from hclsyntax.Expression // or nil, where the value is plain text
 	switch {
+	case ok && g.Withheld:
+		return cty.UnknownVal(v.typ).Mark(withheld{}), nil
 	case ok:
 		var d *Diagnostic
 		if value, from, d = parseVariable(v, g); d != nil {
@@ -243,41 +242,6 @@ func isPlain(t cty.Type, source string) bool {
 		return !quoted && source != "null" && !strings.HasPrefix(source, "[") && !strings.HasPrefix(source, "{")
 	}
 	return false
-}
-
-// Secret: the stack declares the variable as sensitive, or does not know it, so that its value may be one.
-func (s *Stack) Secret(variable string) bool {
-	v := s.variables[variable]
-	return v == nil || v.sensitive
-}
-
-// Declares says whether the stack has a variable of that name.
-func (s *Stack) Declares(variable string) bool { return s.variables[variable] != nil }
-
-// UnsetVariable is a variable that needs a value and has none.
-type UnsetVariable struct {
-	Name        string
-	Description string // or empty
-	Type        string // as HCL writes it: "list(string)"
-	Sensitive   bool
-}
-
-// Unset are the variables without a default to which nothing gives a value, in the order of the source.
-func (s *Stack) Unset(given []VariableValue) []UnsetVariable {
-	var open []*variable
-	for _, v := range s.variables {
-		if v.value == nil && !v.mistyped && !slices.ContainsFunc(given, func(g VariableValue) bool { return g.Name == v.name }) {
-			open = append(open, v)
-		}
-	}
-	slices.SortFunc(open, func(a, b *variable) int {
-		return cmp.Or(strings.Compare(a.rng.File, b.rng.File), a.rng.Start.Byte-b.rng.Start.Byte)
-	})
-	var out []UnsetVariable
-	for _, v := range open {
-		out = append(out, UnsetVariable{Name: v.name, Description: v.description, Type: typeexpr.TypeString(v.typ), Sensitive: v.sensitive})
-	}
-	return out
 }
 
 // VariableValues are the values that the stack's variables have with what was given. Those that are secret are marked.

@@ -1,0 +1,136 @@
+package confined
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+)
+
+// Serve is the child: it answers questions until there are no more. arguments are those that the parent added.
+func Serve(in io.Reader, out io.Writer, arguments []string) error {
+	limits, err := parse(arguments)
+	if err != nil {
+		return fmt.Errorf("%q are no limits: %w", arguments, err)
+	}
+	if err := confine(limits.Memory); err != nil {
+		return fmt.Errorf("the process cannot be confined: %w", err)
+	}
+	c := &child{out: json.NewEncoder(out)}
+	go c.watch(limits)
+	questions := json.NewDecoder(bufio.NewReader(in))
+	for {
+		var q question
+		if err := questions.Decode(&q); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		c.since.Store(time.Now().UnixNano())
+		got := c.answer(q)
+		c.since.Store(0)
+		if err := c.say(got); err != nil {
+			return err
+		}
+	}
+}
+
+// child is the stack that was loaded, and what is open on it.
+type child struct {
+	mu     sync.Mutex // of out
+	out    *json.Encoder
+	since  atomic.Int64 // when the question came that is being answered; 0 between two
+	stack  *spec.Stack
+	loaded atomic.Pointer[spec.Stack] // is stack, for the watch
+	opened *spec.Session
+}
+
+func (c *child) say(a answer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Encode(a)
+}
+
+func (c *child) answer(q question) answer {
+	if q.Do != doLoad && c.stack == nil {
+		return failed("no stack was loaded")
+	}
+	switch q.Do {
+	case doLoad:
+		stack, diags := spec.Load(q.Dir)
+		c.stack = stack
+		c.loaded.Store(stack)
+		if stack == nil {
+			return answer{Diagnostics: diags}
+		}
+		return answer{Declarations: &stack.Declarations, Diagnostics: diags}
+	case doEvaluate:
+		return answer{Response: c.stack.Evaluate(*q.Request)}
+	case doVariables:
+		values, diags := c.stack.VariableValues(q.Request.Variables)
+		return answer{Values: values, Diagnostics: diags}
+	case doOpen:
+		c.opened = c.stack.Session(*q.Request)
+		return answer{}
+	}
+	if c.opened == nil || q.Address == nil {
+		return failed("no evaluation is open")
+	}
+	switch q.Do {
+	case doKnow:
+		c.opened.Know(*q.Address, q.Values)
+		return answer{}
+	case doResource:
+		r, diags := c.opened.Resource(*q.Address)
+		if r == nil {
+			return answer{Diagnostics: diags}
+		}
+		return answer{Resources: []*spec.Resource{r}, Diagnostics: diags}
+	case doUnanswered:
+		list, diags := c.opened.Unanswered(*q.Address)
+		return answer{Resources: list, Diagnostics: diags}
+	case doPostconditions:
+		return answer{Diagnostics: c.opened.Postconditions(*q.Address)}
+	}
+	return failed(fmt.Sprintf("it cannot %q", q.Do))
+}
+
+func failed(why string) answer {
+	return answer{Diagnostics: spec.Diagnostics{{Severity: spec.SeverityError, Summary: "Evaluation broke off", Detail: why}}}
+}
+
+// watch gives up a little before the process is killed, and says where it was: whoever kills it cannot know.
+func (c *child) watch(limits Limits) {
+	held := memoryHeld()
+	for range time.Tick(5 * time.Millisecond) {
+		last := &stopped{}
+		since := c.since.Load()
+		switch {
+		case held() > limits.Memory/8*7:
+		case since != 0 && time.Since(time.Unix(0, since)) > limits.Time/10*9:
+			last.Time = true
+		default:
+			continue
+		}
+		if stack := c.loaded.Load(); stack != nil {
+			last.At, last.Snippet = stack.Busy()
+		}
+		_ = c.say(answer{Stopped: last})
+		return // the parent ends the process
+	}
+}
+
+// mapped is what the runtime has of the system.
+func mapped() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
