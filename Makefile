@@ -44,6 +44,11 @@ check: ## format, module files, static analysis, pinned versions, pages that are
 	 have=$$($(GO) list -m -f '{{.Version}}' modernc.org/libc); \
 	 test "$$want" = "$$have" || { echo "modernc.org/libc is $$have, but modernc.org/sqlite needs $$want"; exit 1; }
 
+.PHONY: mutants
+mutants: ## break vpsync in twelve ways on purpose, and name the test that notices each
+	@out=$$($(GO) test ./pkg/internal/mutants -count=1 -run TestMutants -v -timeout 20m -args -run-all 2>&1); status=$$?; \
+	 printf '%s\n' "$$out" | grep -v '^=== ' | sed 's/^ *mutants_test.go:[0-9]*: //'; exit $$status
+
 .PHONY: bench
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

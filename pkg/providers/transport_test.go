@@ -93,14 +93,16 @@ func TestRealTransport(t *testing.T) {
 		}
 	})
 	t.Run("redirect", func(t *testing.T) {
-		var hits atomic.Int32
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			hits.Add(1)
-			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-		}))
-		defer server.Close()
-		require.Equal(t, providers.Unknown, outcome(server.URL))
-		require.EqualValues(t, 1, hits.Load())
+		for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+			var hits atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				hits.Add(1)
+				http.Redirect(w, r, "/elsewhere", status)
+			}))
+			require.Equal(t, providers.Unknown, outcome(server.URL), "%d", status)
+			require.EqualValues(t, 1, hits.Load(), "%d", status)
+			server.Close()
+		}
 	})
 	t.Run("gzip bomb", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
