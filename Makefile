@@ -46,8 +46,14 @@ check: ## format, module files, static analysis, pinned versions, pages that are
 
 .PHONY: mutants
 mutants: ## break vpsync in twelve ways on purpose, and name the test that notices each
-	@out=$$($(GO) test ./pkg/internal/mutants -count=1 -run TestMutants -v -timeout 20m -args -run-all 2>&1); status=$$?; \
+	@out=$$($(GO) test ./internal/mutants -count=1 -run TestMutants -v -timeout 20m -args -run-all 2>&1); status=$$?; \
 	 printf '%s\n' "$$out" | grep -v '^=== ' | sed 's/^ *mutants_test.go:[0-9]*: //'; exit $$status
+
+.PHONY: reliability
+reliability: ## all of the fault matrix, and docs/reliability.md from what it counted
+	@mkdir -p dist; rm -f dist/matrix.jsonl
+	VPSYNC_MATRIX=$(abspath dist/matrix.jsonl) $(GO) test -count=1 -timeout 30m ./...
+	$(GO) test ./internal/matrix -run TestPage -args -counts $(abspath dist/matrix.jsonl)
 
 .PHONY: bench
 bench: ## the benchmarks

@@ -86,7 +86,7 @@ func (m mutant) overlay(t *testing.T, root string) string {
 }
 
 func TestMutants(t *testing.T) {
-	root, err := filepath.Abs("../../..")
+	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	files, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
