@@ -193,6 +193,11 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 			return Result{Object: o.Object}, nil
 		}
 	}
+	if _, id := c.findObject(kind, op, a.document); id == "" {
+		if e := r.denial(c.def, c.config.Account, a); e != nil {
+			return Result{}, e
+		}
+	}
 	o, found := c.objectOf(kind, op, a.document, call)
 	if call.Operation == spec.OpCreate && !found {
 		return Result{}, r.failure(Unknown, c.config.Account, a, errors.New("the answer holds no id of a new object"))

@@ -171,6 +171,19 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	return e
 }
 
+// denial is the error that an answer of 2xx holds in the vendor's form, or nil: some APIs say 200 whatever happened. Ask only where
+// the answer holds nothing of what was wanted. What was done is not known: a lie about the status may be one about the rest.
+func (r *request) denial(def *Definition, account string, a *answer) *Error {
+	document := r.scrubAll(a.document)
+	code, message := textAt(document, def.Error.Code), textAt(document, def.Error.Message)
+	if len(def.Error.Code) > 0 && code == "" || code+message == "" {
+		return nil // a message alone may be about what was done
+	}
+	e := r.failure(Unknown, account, a, errors.New("the answer is an error, whatever its status says"))
+	e.Code, e.Message = shorten(code, maxCode), shorten(message, maxMessage)
+	return e
+}
+
 // failure fills what every error says.
 func (r *request) failure(outcome Outcome, account string, a *answer, err error) *Error {
 	e := &Error{Outcome: outcome, Account: account, Kind: r.kind, Operation: r.op.Schema.Name, Request: r.String(), Err: err}
