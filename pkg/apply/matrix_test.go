@@ -280,4 +280,3 @@ func (w *world) settleByHand(questions []plan.Question, bystanders []spec.Object
 	}
 	require.NotEmpty(w.t, st.Intents, "questions that no answer settles: %+v", questions)
 }
-

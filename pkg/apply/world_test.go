@@ -47,6 +47,7 @@ type world struct {
 	emit        func(apply.Event)
 	pollEvery   time.Duration
 	wire        func(http.RoundTripper) http.RoundTripper
+	throttled   func(class string, until time.Time)
 }
 
 // inWorld runs a test with an empty account and an empty state, in virtual time.
@@ -94,6 +95,7 @@ func (w *world) process(command string) *apply.Runner {
 	}
 	client, err := providers.New(w.def, providers.Config{
 		Account: w.def.Name, Token: token, Transport: transport, Clock: wall{}, Jitter: func() float64 { return 0.5 }, PollEvery: w.pollEvery,
+		Waiting: w.throttled,
 	})
 	require.NoError(w.t, err)
 	accounts := apply.Accounts{w.def.Name: client}

@@ -47,6 +47,7 @@ type Error struct {
 	wordless bool // the definition does not say where the API's errors have their words
 	notJSON  bool // an answer that the API itself did not write
 	final    bool // must not be repeated
+	inRow    int  // how many refusals in a row of its class did not say for how long; 0 where this one said
 }
 
 // Error reads "create server: POST /servers: 402 INSUFFICIENT_CREDIT: text". It may hold foreign text: escape it
@@ -141,6 +142,7 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	if slices.Contains(refusals, a.status) {
 		e.Outcome = Refused
 	}
+	e.inRow = a.wait.inRow
 	e.RetryAfter, e.wordless = a.wait.duration, len(def.Error.Code)+len(def.Error.Message) == 0
 	if (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && !r.op.Schema.Documented {
 		e.Definition = r.op.Schema.Place
