@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vpsync/vpsync/pkg/internal/matrix"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/providers/servosphere"
 	"github.com/vpsync/vpsync/pkg/sandbox"
