@@ -55,6 +55,7 @@ type budget struct {
 	clock Clock
 
 	mu      sync.Mutex
+	skew    time.Duration // how far our clock is ahead of the API's, as its answers tell; what is too little to matter is 0
 	windows map[string]*window
 	learned map[string]string // the class that the API really counts an operation in, by its request
 }
@@ -86,12 +87,13 @@ func (b *budget) limit(next handler, waiting func(class string, until time.Time)
 		if err != nil {
 			return nil, &wireError{err: err, final: true}
 		}
+		sent := b.clock.Now()
 		a, err := next(ctx, r)
 		if err != nil {
 			b.give(class, err)
 			return nil, err
 		}
-		b.learn(class, r.op, a)
+		b.learn(class, r.op, a, sent)
 		return a, nil
 	}
 }
@@ -147,6 +149,9 @@ func later(a, b time.Time) time.Time {
 // open tells whether a request may leave now, and else the time to look again: zero where only the answer to a request under
 // way can tell.
 func (w *window) open(now time.Time, counted bool) (time.Time, bool) {
+	if far := now.Add(2 * w.class.Per); w.reset.After(far) || w.held.After(far) { // our clock was set back
+		w.reset, w.held = now.Add(w.class.Per), time.Time{}
+	}
 	if now.Before(w.held) {
 		return w.held, false
 	}
@@ -193,12 +198,13 @@ func (b *budget) give(class string, err error) {
 
 // learn reads the headers of an answer. The limit in them tells the class, where it is not the one that the definition
 // names.
-func (b *budget) learn(class string, op *Operation, a *answer) {
+func (b *budget) learn(class string, op *Operation, a *answer, sent time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock.Now()
+	b.compare(a, sent, now)
 	if a.status == http.StatusTooManyRequests {
-		a.wait = readRetryAfter(a.header, b.def.Headers.Reset, now)
+		a.wait = readRetryAfter(a.header, b.def.Headers.Reset, now.Add(-b.skew))
 	}
 	w := b.windows[class]
 	if w == nil {
@@ -226,12 +232,42 @@ func (b *budget) learn(class string, op *Operation, a *answer) {
 	remaining, known := headerNumber(a.header, h.Remaining)
 	reset, dated := headerNumber(a.header, h.Reset)
 	if known && remaining >= 0 {
-		w.hear(int(min(remaining, maxRequests)), time.Unix(reset, 0), dated, now)
+		w.hear(int(min(remaining, maxRequests)), time.Unix(reset, 0).Add(b.skew), dated, now)
 	}
 	if a.wait.given {
 		w.remaining, w.held = 0, now.Add(min(a.wait.duration, w.class.Per))
 		if w.reset.Before(w.held) {
 			w.reset = w.held
+		}
+	}
+}
+
+// Bounds of comparing clocks: a Date has whole seconds, and of an answer that took long it is not known when it was given.
+const (
+	smallSkew  = 5 * time.Second
+	promptness = 10 * time.Second
+)
+
+// compare holds our clock against the API's. What it says of times is in its own; a budget that took the one for the other would
+// send into a window that is used up, or wait for hours. A difference that moves a little is the same one: windows are told apart
+// by when they end.
+func (b *budget) compare(a *answer, sent, now time.Time) {
+	date, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil || a.header.Get("Age") != "" || now.Sub(sent) > promptness || now.Before(sent) {
+		return
+	}
+	skew := now.Sub(date).Truncate(time.Second)
+	moved := skew - b.skew
+	if moved.Abs() <= smallSkew {
+		return
+	}
+	b.skew = skew
+	for _, w := range b.windows { // what was known is told by the new clock from now on
+		if !w.reset.IsZero() {
+			w.reset = w.reset.Add(moved)
+		}
+		if !w.held.IsZero() {
+			w.held = w.held.Add(moved)
 		}
 	}
 }

@@ -142,6 +142,14 @@ func (c *Client) Grace() time.Duration {
 // Budgets are what is left, by class, in the order of the definition.
 func (c *Client) Budgets() []Budget { return c.budget.snapshot() }
 
+// Skew is how far the clock of this machine is ahead of the API's, as the answers so far tell: 0 where they tell nothing, or no
+// more than a few seconds.
+func (c *Client) Skew() time.Duration {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	return c.budget.skew
+}
+
 // Requests counts what was sent so far: reads and writes. An attempt that was repeated counts twice.
 func (c *Client) Requests() (reads, writes int) {
 	return int(c.reads.Load()), int(c.writes.Load())
