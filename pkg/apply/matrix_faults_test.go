@@ -31,6 +31,7 @@ type strike struct {
 	body []byte
 	next http.RoundTripper
 	n    int // of this fault, from 1
+	life context.Context
 }
 
 // carried lets the API carry the request out, and gives its answer with the body read.
@@ -89,8 +90,7 @@ type fault struct {
 	name  string
 	times int // -1: until it is taken away
 	// want is what is known of a write afterwards. Reads have no outcome.
-	want providers.Outcome
-	// sure: it strikes whatever the API answered, so its outcome is to be seen even where an answer has no body.
+	want    providers.Outcome
 	applies func(*site) bool
 	do      func(*strike) (*http.Response, error)
 }
@@ -164,7 +164,11 @@ func faults() []fault {
 		s.written()
 		<-s.req.Context().Done()
 		go func() {
-			time.Sleep(time.Minute)
+			select {
+			case <-time.After(time.Minute):
+			case <-s.life.Done(): // the case failed
+				return
+			}
 			if resp, err := s.next.RoundTrip(s.again(context.Background())); err == nil {
 				_ = resp.Body.Close()
 			}
@@ -437,6 +441,7 @@ func (d *drip) Read(p []byte) (int, error) {
 
 // between stands between vpsync and the API. It knows of every write when it left, and whether its outcome could be known.
 type between struct {
+	life  context.Context // the case's
 	site  *site
 	next  http.RoundTripper
 	mu    sync.Mutex
@@ -477,7 +482,7 @@ func (w *between) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !struck {
 		return w.next.RoundTrip(r)
 	}
-	s := &strike{site: w.site, req: r, next: w.next, n: n}
+	s := &strike{site: w.site, req: r, next: w.next, n: n, life: w.life}
 	if r.Body != nil {
 		var err error
 		if s.body, err = io.ReadAll(r.Body); err != nil {

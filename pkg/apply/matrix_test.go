@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/internal/matrix"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -62,7 +62,7 @@ func befall(t *testing.T, w *world, s *site, f fault) {
 		time.Sleep(time.Hour)
 		bystanders[0] = w.seen(bystanders[0])
 	}
-	on := &between{site: s, fault: &f}
+	on := &between{life: t.Context(), site: s, fault: &f}
 	if !s.write() && f.times == 1 && !strings.HasPrefix(f.name, "429") && !onceEnough[f.name] {
 		f.times = -1
 	}
@@ -104,7 +104,7 @@ func befall(t *testing.T, w *world, s *site, f fault) {
 		result, err = w.bounded(on)
 		if err == nil && len(result.Questions) > 0 && answers < 3 {
 			answers++
-			w.settleByHand(result.Questions, bystanders, s, f)
+			w.settleByHand(result.Questions, bystanders)
 			continue
 		}
 		runs++
@@ -257,7 +257,7 @@ func (w *world) requireNothingLost(bystanders []spec.Object, f fault) {
 }
 
 // settleByHand answers as an operator who looks at the account.
-func (w *world) settleByHand(questions []plan.Question, bystanders []spec.Object, s *site, f fault) {
+func (w *world) settleByHand(questions []plan.Question, bystanders []spec.Object) {
 	w.t.Helper()
 	st, err := w.store.Load(w.t.Context())
 	require.NoError(w.t, err)

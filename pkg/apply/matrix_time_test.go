@@ -2,7 +2,6 @@ package apply_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,8 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/internal/matrix"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -253,7 +252,7 @@ func TestCreatedAround(t *testing.T) {
 				}}})
 				require.NoError(t, err)
 				result := w.apply()
-				require.Equal(t, c.taken, len(result.Questions) == 0, errors.New(w.trouble(result, nil)))
+				require.Equal(t, c.taken, len(result.Questions) == 0, w.trouble(result, nil))
 				require.Zero(t, w.writes(false)["server.create"])
 			})
 		})
