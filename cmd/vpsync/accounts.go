@@ -122,7 +122,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 	}
 	variable := tokenVariable(block, def)
 	a.settings[block.Account()] = accountSettings{token: variable, url: def.URLEnv}
-	config.BaseURL = a.env[def.URLEnv]
+	config.BaseURL, config.Budgets = a.env[def.URLEnv], &w.budgets
 	if config.Token = a.env[variable]; config.Token == "" {
 		return nil, &accountError{token: true, remedyError: &remedyError{
 			summary: fmt.Sprintf("No token for %s", block.Account()),

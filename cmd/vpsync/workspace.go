@@ -37,6 +37,8 @@ type workspace struct {
 	unpriced bool
 	// view is told of waits for the rate limit, once there is one.
 	waiting func(account, class string, until time.Time)
+	// budgets are shared by accounts with the same token.
+	budgets providers.Budgets
 	close   []func() error
 	// warnings are about files and variables: what evaluation finds comes with each plan.
 	warnings spec.Diagnostics

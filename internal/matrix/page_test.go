@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var counts = flag.String("counts", "", "write the table of docs/reliability.md anew, of the counts that runs left in this file")
+var counts = flag.String("counts", "", "write the table of docs/reliability.md anew, of the counts that runs left in this file; a family that did not run keeps its floor")
 
 const (
 	tableBegins = "<!-- families: made by make reliability -->\n"
@@ -73,7 +73,10 @@ func tableOf(families []Family, ran map[string]Count) string {
 	b.WriteString("| family | what is done to vpsync | needs | cases | seconds |\n|---|---|---|---:|---:|\n")
 	all, seconds := 0, 0.0
 	for _, f := range families {
-		c := ran[f.Name]
+		c, done := ran[f.Name]
+		if !done { // not on this machine
+			c.Cases = f.Floor
+		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f |\n", f.Name, f.What, f.Needs, thousands(c.Cases), c.Seconds)
 		all, seconds = all+c.Cases, seconds+c.Seconds
 	}

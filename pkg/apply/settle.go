@@ -128,9 +128,9 @@ func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err e
 // for as long as the grace. Without a grace requests end with their sender, and only a list may lag behind them.
 func (r *run) due(client *providers.Client, in *state.Intent) time.Time {
 	late := grace(client, r.Options.Grace)
-	opened := in.Opened
-	if r.patient.After(opened) {
-		opened = r.patient
+	opened := maxTime(in.Opened, r.patient)
+	if in.Run != r.Options.Run.ID && opened.After(r.begun) { // the clock was set back since: it left before this run began
+		opened = r.begun
 	}
 	if late > 0 {
 		return opened.Add(client.Definition().Timeout + max(late, client.Lag()))
@@ -245,7 +245,7 @@ func (r *run) judgeCreate(ctx context.Context, client *providers.Client, kind *s
 		if o, err = detailed(ctx, client, kind, applied, o); err != nil {
 			return finding{}, err
 		}
-		if !o.CreatedAt.IsZero() && o.CreatedAt.Before(began.Add(-clockSkew)) {
+		if !o.CreatedAt.IsZero() && o.CreatedAt.Add(client.Skew()).Before(began.Add(-clockSkew)) {
 			older = append(older, o)
 			continue
 		}
@@ -343,6 +343,9 @@ func (r *run) settleNow(ctx context.Context, q *request, cause error) (object *s
 	due := lagged
 	if late := grace(q.client, r.Options.Grace); late > 0 {
 		due = maxTime(due, maxTime(r.due(q.client, in), q.ended.Add(late)))
+		if last := q.ended.Add(q.client.Definition().Timeout + max(late, q.client.Lag())); due.After(last) {
+			due = last // the clock was set back while it was under way
+		}
 	}
 	looks := []time.Time{r.clock.Now()}
 	if lagged.Before(due) {

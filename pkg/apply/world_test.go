@@ -47,6 +47,8 @@ type world struct {
 	emit        func(apply.Event)
 	pollEvery   time.Duration
 	wire        func(http.RoundTripper) http.RoundTripper
+	throttled   func(class string, until time.Time)
+	clock       providers.Clock // vpsync's own; the API's is the bubble's
 }
 
 // inWorld runs a test with an empty account and an empty state, in virtual time.
@@ -64,7 +66,7 @@ func newWorld(t *testing.T, dir string, def *providers.Definition) *world {
 	t.Helper()
 	s, err := sandbox.Open(def, sandbox.Options{Token: token, Clock: wall{}, Provisioning: 45 * time.Second})
 	require.NoError(t, err)
-	return &world{t: t, def: def, sandbox: s, store: newMemory(), dir: dir, parallelism: 4, allow: 100, mode: apply.RefreshAuto}
+	return &world{t: t, def: def, sandbox: s, store: newMemory(), dir: dir, parallelism: 4, allow: 100, mode: apply.RefreshAuto, clock: wall{}}
 }
 
 func servosphereDefinition(t *testing.T) *providers.Definition {
@@ -93,7 +95,8 @@ func (w *world) process(command string) *apply.Runner {
 		transport = w.wire(transport)
 	}
 	client, err := providers.New(w.def, providers.Config{
-		Account: w.def.Name, Token: token, Transport: transport, Clock: wall{}, Jitter: func() float64 { return 0.5 }, PollEvery: w.pollEvery,
+		Account: w.def.Name, Token: token, Transport: transport, Clock: w.clock, Jitter: func() float64 { return 0.5 }, PollEvery: w.pollEvery,
+		Waiting: w.throttled,
 	})
 	require.NoError(w.t, err)
 	accounts := apply.Accounts{w.def.Name: client}
@@ -107,10 +110,10 @@ func (w *world) process(command string) *apply.Runner {
 		Store: w.store, Lock: lock, Accounts: accounts,
 		Planner: &apply.Planner{
 			Stack: stack, Moves: stack.Moves, Request: spec.Request{Schemas: map[string]*spec.Schema{w.def.Name: w.def.Schema}}, Accounts: accounts,
-			Options: plan.Options{Destroy: command == "destroy", Allow: w.allow, Adopt: w.adopt}, Mode: w.mode, Clock: wall{}, Key: testKey,
+			Options: plan.Options{Destroy: command == "destroy", Allow: w.allow, Adopt: w.adopt}, Mode: w.mode, Clock: w.clock, Key: testKey,
 		},
 		Options: apply.Options{
-			Parallelism: w.parallelism, Grace: w.grace, Clock: wall{}, Boundary: w.boundary,
+			Parallelism: w.parallelism, Grace: w.grace, Clock: w.clock, Boundary: w.boundary,
 			NewID: func() string {
 				w.mu.Lock()
 				defer w.mu.Unlock()

@@ -33,10 +33,12 @@ type Config struct {
 	Lag *time.Duration
 	// Waiting, if not nil, is told when a request is held back until a rate-limit window ends. It must not block.
 	Waiting func(class string, until time.Time)
+	// Budgets, if not nil, are shared with the other clients that are made with them.
+	Budgets *Budgets
 }
 
 // Client is one account at one provider. It is safe for concurrent use; all requests share one
-// connection pool and one rate-limit budget.
+// connection pool and one rate-limit budget, which other clients of the same token may share, too.
 type Client struct {
 	def      *Definition
 	config   Config
@@ -95,7 +97,11 @@ func New(def *Definition, config Config) (*Client, error) {
 		def: def, config: config, endpoint: endpoint, clock: config.Clock,
 		polls: map[string]*sharedPoll{}, pages: map[string]int{},
 	}
-	c.budget = newBudget(def, c.clock, config.Waiting)
+	c.budget = config.Budgets.budget(def, c.clock, c.endpoint.String(), config.Token)
+	waiting := config.Waiting
+	if waiting == nil {
+		waiting = func(string, time.Time) {}
+	}
 
 	// From the wire outwards. A request travels down this list from its end, its answer up.
 	h := c.transport(config.Transport, def.Timeout)    // one HTTP exchange, bounded in time and size
@@ -103,10 +109,10 @@ func New(def *Definition, config Config) (*Client, error) {
 	h = identify(h, config.UserAgent)                  // the headers that every request has
 	h = encode(h)                                      // fields become bytes
 	h = logged(h, config.Log, c.clock)                 // what is sent and answered, without secrets
-	h = c.budget.limit(h)                              // holds back what the API would refuse
+	h = c.budget.limit(h, waiting)                     // holds back what the API would refuse
 	c.exchange = h
-	h = classify(h, def, config.Account)                  // what is known now: done, refused, not sent, unknown
-	h = retry(h, c.clock, config.Jitter, c.budget.notice) // repeats what is safe to repeat
+	h = classify(h, def, config.Account)          // what is known now: done, refused, not sent, unknown
+	h = retry(h, c.clock, config.Jitter, waiting) // repeats what is safe to repeat
 	c.send = h
 	return c, nil
 }
@@ -135,6 +141,14 @@ func (c *Client) Grace() time.Duration {
 
 // Budgets are what is left, by class, in the order of the definition.
 func (c *Client) Budgets() []Budget { return c.budget.snapshot() }
+
+// Skew is how far the clock of this machine is ahead of the API's, as the answers so far tell: 0 where they tell nothing, or no
+// more than a few seconds.
+func (c *Client) Skew() time.Duration {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	return c.budget.skew
+}
 
 // Requests counts what was sent so far: reads and writes. An attempt that was repeated counts twice.
 func (c *Client) Requests() (reads, writes int) {
@@ -191,6 +205,11 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 		if body, id := c.findObject(made, op, a.document); id != "" {
 			o, _ := decodeObject(made, body, id)
 			return Result{Object: o.Object}, nil
+		}
+	}
+	if _, id := c.findObject(kind, op, a.document); id == "" {
+		if e := r.denial(c.def, c.config.Account, a); e != nil {
+			return Result{}, e
 		}
 	}
 	o, found := c.objectOf(kind, op, a.document, call)

@@ -104,9 +104,22 @@ func (c *Client) body(ctx context.Context, q *Query, path string, asked url.Valu
 		return nil, err
 	}
 	if m, ok := c.answerOf(q, a.document); ok {
+		if !q.answered(m) {
+			if e := r.denial(c.def, c.config.Account, a); e != nil {
+				return nil, e
+			}
+		}
 		return m, nil
 	}
 	return nil, r.failure(Unknown, c.config.Account, a, errors.New("the answer is no object: "+quotedStart(r, a.body)))
+}
+
+// answered: the object holds something of what was asked.
+func (q *Query) answered(m map[string]any) bool {
+	return slices.ContainsFunc(q.Schema.Attributes, func(a *spec.Attribute) bool {
+		_, ok := lookup(m, q.Wire[a.Name].ReadFrom)
+		return a.Computed && ok
+	})
 }
 
 // listed is the object that the entries of a list make.

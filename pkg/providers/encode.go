@@ -104,13 +104,18 @@ func fillPath(kind *Kind, op *Operation, call Call) (string, error) {
 				text = v.AsString()
 			}
 		}
-		if text == "" || text == "." || text == ".." || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		if text == "" || !fitsPath(text) {
 			failure = fmt.Errorf("the path cannot hold %q as its %s", text, name)
 			return ""
 		}
 		return url.PathEscape(text)
 	})
 	return path, failure
+}
+
+// fitsPath: a text can be a segment of a path.
+func fitsPath(text string) bool {
+	return text != "." && text != ".." && !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
 
 func queryOf(op *Operation) url.Values {

@@ -47,6 +47,7 @@ type Error struct {
 	wordless bool // the definition does not say where the API's errors have their words
 	notJSON  bool // an answer that the API itself did not write
 	final    bool // must not be repeated
+	inRow    int  // how many refusals in a row of its class did not say for how long; 0 where this one said
 }
 
 // Error reads "create server: POST /servers: 402 INSUFFICIENT_CREDIT: text". It may hold foreign text: escape it
@@ -141,6 +142,7 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	if slices.Contains(refusals, a.status) {
 		e.Outcome = Refused
 	}
+	e.inRow = a.wait.inRow
 	e.RetryAfter, e.wordless = a.wait.duration, len(def.Error.Code)+len(def.Error.Message) == 0
 	if (a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && !r.op.Schema.Documented {
 		e.Definition = r.op.Schema.Place
@@ -168,6 +170,19 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 	if e.Message == "" && e.Code == "" {
 		e.Err = fmt.Errorf("the answer holds no message where the definition looks for one: %s", quotedStart(r, a.body))
 	}
+	return e
+}
+
+// denial is the error that an answer of 2xx holds in the vendor's form, or nil: some APIs say 200 whatever happened. Ask only where
+// the answer holds nothing of what was wanted. What was done is not known: a lie about the status may be one about the rest.
+func (r *request) denial(def *Definition, account string, a *answer) *Error {
+	document := r.scrubAll(a.document)
+	code, message := textAt(document, def.Error.Code), textAt(document, def.Error.Message)
+	if len(def.Error.Code) > 0 && code == "" || code+message == "" {
+		return nil // a message alone may be about what was done
+	}
+	e := r.failure(Unknown, account, a, errors.New("the answer is an error, whatever its status says"))
+	e.Code, e.Message = shorten(code, maxCode), shorten(message, maxMessage)
 	return e
 }
 

@@ -149,7 +149,7 @@ func (b *budget) usedUp(op *Operation) (class string, until time.Time, full bool
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	class = op.Schema.RateLimit
-	if known, ok := b.learned[op]; ok {
+	if known, ok := b.learned[op.Schema.Request]; ok {
 		class = known
 	}
 	w := b.windows[class]

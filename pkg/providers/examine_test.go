@@ -212,6 +212,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, r.Method+" "+r.URL.RequestURI())
+	w.Header().Set("Date", newClock().Now().Format(http.TimeFormat))
 	for name, value := range h.header {
 		w.Header().Set(name, value)
 	}

@@ -58,16 +58,26 @@ func (c *Client) findObject(kind *Kind, op *Operation, document any) (map[string
 	return nil, ""
 }
 
-// idOf reads an id, which some APIs write as a string and others as a number.
+// maxID bounds an id: what is longer is none.
+const maxID = 256
+
+// idOf reads an id, which some APIs write as a string and others as a number. What no path could hold, and a number that is not a
+// plain one, is none: it would be recorded, and nothing could ever be asked of it.
 func idOf(kind *Kind, m map[string]any) string {
 	v, _ := lookup(m, kind.IDPath)
+	id := ""
 	switch v := v.(type) {
 	case string:
-		return v
+		id = v
 	case json.Number:
-		return v.String()
+		if id = v.String(); strings.Trim(id, "0123456789") != "" {
+			return ""
+		}
 	}
-	return ""
+	if len(id) > maxID || !fitsPath(id) {
+		return ""
+	}
+	return id
 }
 
 // decoded is an object on its way to the caller.

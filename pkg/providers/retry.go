@@ -33,7 +33,9 @@ func retry(next handler, clock Clock, jitter func() float64, notice func(string,
 			var wait time.Duration
 			switch {
 			case e.Status == http.StatusTooManyRequests:
-				refused++
+				if refused++; e.inRow > 0 { // others may have had room meanwhile: it is this one's turn later
+					refused = e.inRow
+				}
 				if refused >= maxRefusals || e.RetryAfter > maxHold {
 					return nil, err
 				}
@@ -69,21 +71,22 @@ func backoff(n int, jitter func() float64) time.Duration {
 type retryAfter struct {
 	duration time.Duration
 	given    bool
+	inRow    int // refusals of the class that did not say, and no other answer between; 0 where this one said
 }
 
 // readRetryAfter reads Retry-After (seconds or an HTTP date), else the rate-limit reset header (Unix seconds).
 func readRetryAfter(h http.Header, resetHeader string, now time.Time) retryAfter {
 	if s := strings.TrimSpace(h.Get("Retry-After")); s != "" {
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 {
-			return retryAfter{atLeast(time.Duration(min(n, 1<<32)) * time.Second), true}
+			return retryAfter{duration: atLeast(time.Duration(min(n, 1<<32)) * time.Second), given: true}
 		}
 		if t, err := http.ParseTime(s); err == nil {
-			return retryAfter{atLeast(t.Sub(now)), true}
+			return retryAfter{duration: atLeast(t.Sub(now)), given: true}
 		}
 	}
 	if n, ok := headerNumber(h, resetHeader); ok {
 		if d := time.Unix(n, 0).Sub(now); d > 0 {
-			return retryAfter{d, true}
+			return retryAfter{duration: d, given: true}
 		}
 	}
 	return retryAfter{}

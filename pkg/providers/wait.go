@@ -44,6 +44,7 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 	start := c.clock.Now()
 	due, looked := start.Add(every), start
 	var missing time.Time
+	ill := every
 	for {
 		if err := c.clock.Sleep(ctx, due.Sub(c.clock.Now())); err != nil {
 			return last, err
@@ -63,9 +64,12 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		}
 		switch {
 		case err != nil:
-			// The API is ill for the moment; the timeout bounds how long that is borne.
+			// The API is ill for the moment; the timeout bounds how long that is borne, and longer pauses how often it is asked: each
+			// look has been repeated already.
+			ill = min(2*ill, max(every, longestPause))
+			due = now.Add(ill)
 		case found && !o.Leaving:
-			missing, last = time.Time{}, o
+			missing, last, ill = time.Time{}, o, every
 			if seen != nil {
 				seen(o)
 			}
@@ -93,6 +97,9 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		}
 	}
 }
+
+// longestPause is how long a wait rests at most between looks that fail.
+const longestPause = time.Minute
 
 // passing: looking again may help.
 func passing(err error) bool {
