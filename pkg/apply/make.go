@@ -244,6 +244,8 @@ func (r *run) created(in *state.Intent, kind *spec.Kind, o *spec.Object) ([]stat
 	if old := r.ledger.resource(in.Address, ""); old != nil && in.Action == string(plan.Replace) {
 		deposed := *old
 		deposed.Deposed = r.newID()
+		// What becomes of it, and whether a backup is made first, says the block that replaces it: what the plan showed.
+		deposed.Unsupported, deposed.PreventDestroy, deposed.BackupBefore = in.Unsupported, in.PreventDestroy, in.BackupBefore
 		writes = append(writes, state.PutResource{Resource: &deposed})
 	}
 	writes = append(writes, state.PutResource{Resource: record})

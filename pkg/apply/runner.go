@@ -163,7 +163,7 @@ func (r *run) recordWrites(made *Made) []state.Write {
 		if planned := records[key]; planned != nil {
 			next = *planned
 		}
-		next.Detail, next.DetailAt, next.DetailTrusted = d.changed, d.at, d.trusted
+		next.Detail, next.DetailAt, next.DetailTrusted = d.changed, d.at, d.trusted && r.tookOver(made, &next)
 		records[key] = &next
 	}
 	for _, record := range sortedRecords(records) {

@@ -13,7 +13,10 @@ import (
 // something is missing.
 func (r *run) verify(ctx context.Context, made *Made, e *ending) error {
 	if len(made.Plan.Steps) == 0 && len(e.made.Plan.Steps) == 0 && r.quiet() {
-		return nil // the plan itself observed the goal
+		if unmet(made.Plan) {
+			e.result.Residue = made.Plan
+		}
+		return nil // the plan itself observed what there is
 	}
 	if err := r.boundary(BoundaryVerify); err != nil {
 		return err
