@@ -84,3 +84,19 @@ func TestUnmetEachTime(t *testing.T) {
 		}
 	})
 }
+
+// TestRemedyNamesTheRecord: a plan that waits for an answer records no moves, so what it says to paste names the resource as the state has it.
+func TestRemedyNamesTheRecord(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		alert := func(label, count, moved string) string {
+			return "alert_rule \"" + label + "\" {\n  count     = " + count + "\n  name      = \"cpu-${count.index}\"\n  metric    = \"cpu\"\n  threshold = 90\n  condition = \"greater_than\"\n}\n" + moved
+		}
+		w.write(alert("old", "2", ""))
+		w.converge()
+		w.write(alert("new", "1", "moved {\n  from = alert_rule.old\n  to   = alert_rule.new\n}\n"))
+		result := w.apply()
+		require.Len(t, result.Questions, 1)
+		require.Equal(t, "alert_rule.new[1]", result.Questions[0].Address.String())
+		require.Contains(t, result.Questions[0].Remedy, "vpsync state rm 'alert_rule.old[1]' ")
+	})
+}
