@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -99,4 +100,52 @@ func TestRemedyNamesTheRecord(t *testing.T) {
 		require.Equal(t, "alert_rule.new[1]", result.Questions[0].Address.String())
 		require.Contains(t, result.Questions[0].Remedy, "vpsync state rm 'alert_rule.old[1]' ")
 	})
+}
+
+// TestTakesBackFirst: a replacement that makes before it removes takes a leftover back. The object that it replaces is set aside meanwhile,
+// and left behind at the end.
+func TestTakesBackFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.parallelism = 1
+		volume := func(size string) string {
+			return "volume \"v\" {\n  name    = \"v\"\n  size_gb = " + size + "\n  type    = \"ssd\"\n  lifecycle {\n    on_unsupported        = \"forget\"\n    create_before_destroy = true\n  }\n}\n"
+		}
+		for _, size := range []string{"10", "20", "10"} {
+			w.write(volume(size))
+			w.converge()
+		}
+		require.Len(t, w.objects("volume"), 2, "the first one was taken back")
+		require.Len(t, w.store.leftovers, 1)
+	})
+}
+
+// TestFreedAndHeldUp: an apply waits out the grace of a create that was not carried out, and then finds that it may not send it again:
+// somebody has made such an object meanwhile. It asks, and does not end as if all were well.
+func TestFreedAndHeldUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.parallelism = 1
+		w.write(oneServer)
+		w.crashOn(apply.BoundaryIntent, 1)
+		w.emit = func(e apply.Event) {
+			if e.Type == apply.EventCountdown && len(w.objects("server")) == 0 {
+				_, err := w.sandbox.CreateMany([]spec.Object{{Kind: "server", CreatedAt: time.Now().Add(-time.Hour), Values: spec.Values{
+					"name": cty.StringVal("web"), "plan": cty.StringVal("vps-small"), "location": cty.StringVal("AMS"),
+				}}})
+				require.NoError(t, err)
+			}
+		}
+		w.store.intents[soleIntent(w)].Seen = []string{"srv_1000000001"} // there before, say: the plan shows it as a twin, and nothing else
+		result := w.apply()
+		require.NotZero(t, result.ExitCode())
+		require.Len(t, w.objects("server"), 1)
+		require.NotEmpty(t, result.Questions)
+		require.Equal(t, plan.AskTwin, result.Questions[0].Kind)
+	})
+}
+
+func soleIntent(w *world) string {
+	for id := range w.store.intents {
+		return id
+	}
+	return ""
 }

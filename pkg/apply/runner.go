@@ -188,6 +188,7 @@ func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
 	if err := r.dead(); err != nil {
 		return err
 	}
+	e.freed = len(freed) > 0
 	if len(freed) > 0 && !r.stopped() && ctx.Err() == nil {
 		next, err := r.goOn(ctx, made, e)
 		if err != nil {
