@@ -106,6 +106,7 @@ func (w *simWorld) hand(q plan.Question, out simOutcome, last simOptions, edited
 			}
 		}
 		w.stateRM(address)
+	case last.command == "destroy" && !i.prevent: // an apply records that it is not prevented any more
 	case edited[i.simBlock]: // another instance of it was asked about as well
 	case i.unsupported != spec.UnsupportedForget || i.prevent:
 		w.tell("operator: %s may be replaced", address)
@@ -212,8 +213,11 @@ func (w *simWorld) effectOf(a *simAccount, k *spec.Kind, in *state.Intent) apply
 func (w *simWorld) story(safety bool) {
 	r := w.rng
 	for _, a := range w.accounts {
+		kinds := a.kinds()
+		often := kinds[r.IntN(len(kinds))] // several of one kind, so that there are pages
 		for range r.IntN(4) {
-			w.tell("%s: %s", a.name, w.bystander(a, r))
+			w.tell("%s: %s", a.name, w.bystander(a, r, often))
+			w.tell("%s: %s", a.name, w.bystander(a, r, kinds[r.IntN(len(kinds))]))
 		}
 	}
 	for range 1 + r.IntN(5) {

@@ -39,6 +39,8 @@ type simFate struct {
 	n       int
 	at      map[int]func(point string) error
 	stopped bool
+	// mayUsurp: the lock is broken when the so manieth request is about to leave.
+	mayUsurp int
 }
 
 // fate draws what befalls the next run.
@@ -88,8 +90,12 @@ func (w *simWorld) fate(interrupt, cancel func()) *simFate {
 		if nested || w.parallelism > 1 {
 			return nil
 		}
-		return w.usurp(point)
+		w.usurp(point)
+		return nil
 	})
+	if r.IntN(12) == 0 && !nested && w.parallelism == 1 {
+		f.mayUsurp = 1 + r.IntN(4)
+	}
 	return f
 }
 
@@ -97,6 +103,11 @@ func (f *simFate) boundary(point string) error {
 	f.mu.Lock()
 	f.n++
 	do := f.at[f.n]
+	if point == apply.BoundaryIntent {
+		if f.mayUsurp--; f.mayUsurp == 0 {
+			do = func(point string) error { f.world.usurp(point); return nil }
+		}
+	}
 	f.mu.Unlock()
 	if do == nil {
 		return nil
@@ -112,7 +123,7 @@ func (w *simWorld) usurped() bool {
 }
 
 // usurp breaks the lock of the run that is at this point, and lets another run from its beginning to its end before that one goes on.
-func (w *simWorld) usurp(point string) error {
+func (w *simWorld) usurp(point string) {
 	w.mu.Lock()
 	holder := w.store.holder
 	w.depth++
@@ -131,7 +142,6 @@ func (w *simWorld) usurp(point string) error {
 	w.depth--
 	w.mu.Unlock()
 	w.tell("    the run whose lock was broken goes on")
-	return nil
 }
 
 // recovered is how something ended the seed, if it did.
@@ -206,7 +216,8 @@ func (w *simWorld) meddle(point string) {
 			w.counted("others: twin")
 		}
 	case n == 7:
-		what = w.bystander(a, r)
+		kinds := a.kinds()
+		what = w.bystander(a, r, kinds[r.IntN(len(kinds))])
 	case n == 8:
 		if o, ok := pick(theirs); ok {
 			what = w.delete(a, o)
@@ -277,9 +288,7 @@ func copied(k *spec.Kind, o simObj) spec.Values {
 }
 
 // bystander makes an object that has nothing to do with vpsync.
-func (w *simWorld) bystander(a *simAccount, r *rand.Rand) string {
-	kinds := a.kinds()
-	k := kinds[r.IntN(len(kinds))]
+func (w *simWorld) bystander(a *simAccount, r *rand.Rand, k *spec.Kind) string {
 	v := spec.Values{}
 	for _, at := range k.Attributes {
 		switch {
@@ -336,6 +345,9 @@ func (w *simWorld) untouched(when string) {
 			k := a.def.Schema.Kinds[key.kind]
 			same := there && !slices.ContainsFunc(k.Attributes, func(at *spec.Attribute) bool {
 				x, y := was.Values[at.Name], is.Values[at.Name]
+				if at.ClearedWithTarget && y != cty.NilVal && y.IsNull() {
+					return false // the API did that, when what it referred to was deleted
+				}
 				return (settable(at) || at.Name == k.Changed) && x != cty.NilVal && (y == cty.NilVal || !x.RawEquals(y))
 			})
 			if !same {
@@ -348,13 +360,13 @@ func (w *simWorld) untouched(when string) {
 }
 
 // shift deletes one of the oldest objects of others while a list is read, so that what lies on later pages moves to earlier ones.
-func (w *simWorld) shift(a *simAccount, what string) {
+func (w *simWorld) shift(a *simAccount, kind, what string) {
 	w.others.Lock()
 	defer w.others.Unlock()
 	if w.shifts >= 2 || time.Since(w.shifted) < 10*time.Second {
 		return // somebody deletes something now and then, and not at every page
 	}
-	theirs := w.objects(a, func(k simKey, _ simObj) bool { return w.isForeign(k) })
+	theirs := w.objects(a, func(k simKey, _ simObj) bool { return w.isForeign(k) && k.kind == kind })
 	if len(theirs) == 0 {
 		return
 	}

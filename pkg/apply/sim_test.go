@@ -73,7 +73,7 @@ func TestSimulation(t *testing.T) {
 	if *simSeed > 0 || n < 1000 || t.Failed() {
 		return
 	}
-	for _, fault := range simWireFaults {
+	for _, fault := range append([]string{faultLate, faultLag, faultShift, faultStopped}, simAnyFaults...) {
 		require.GreaterOrEqual(t, total.counts["fault: "+fault], 20, fault)
 	}
 	for _, what := range []string{"crashes", "interrupts", "cancellations", "locks broken", "runs held off by a lock", "answers", "storms", "others: twin", "others: change", "others: delete", "others: create"} {

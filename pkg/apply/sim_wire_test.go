@@ -11,11 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/sandbox"
+	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // simWire is what lies between one process and one account: it loses, delays and garbles, and it watches what is sent.
@@ -45,12 +47,18 @@ const (
 	faultLag       = "lagging list"
 	faultShift     = "page shift"
 	faultSandbox   = "the sandbox's own"
+	faultStopped   = "sender stopped, and its lock broken"
 )
 
-var simWireFaults = []string{
-	faultRefused, faultLostBoth, faultLost, faultTimeout, faultLate, faultThrottle, faultThrottled, faultServer, faultDone5xx,
-	faultSlow, faultTooSlow, faultTruncated, faultHTML, faultRefusal, faultLag, faultShift, faultSandbox,
-}
+// What can befall any request, and what can befall a list, and a write, besides.
+var (
+	simAnyFaults = []string{
+		faultRefused, faultLostBoth, faultLost, faultTimeout, faultThrottle, faultThrottled, faultServer, faultDone5xx,
+		faultSlow, faultTooSlow, faultTruncated, faultHTML, faultRefusal, faultSandbox,
+	}
+	simListFaults  = append(slices.Clone(simAnyFaults), faultLag, faultLag, faultShift, faultShift, faultShift)
+	simWriteFaults = append(slices.Clone(simAnyFaults), faultLate, faultLate, faultStopped)
+)
 
 // draw is chance for one request. It hangs on what the request is, and not on which of several that run side by side is first.
 func (w *simWorld) draw(what string) *rand.Rand {
@@ -71,15 +79,21 @@ func (v *simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 	write := r.Method != http.MethodGet
 	what := v.account.name + " " + r.Method + " " + r.URL.RequestURI() + " " + string(body)
 	fault, chance := "", v.world.draw(what)
+	kind := v.account.listOf(r)
 	if !v.world.calm() && chance.Float64() < v.world.rate {
-		fault = simWireFaults[chance.IntN(len(simWireFaults))]
+		among := simAnyFaults
+		if write {
+			among = simWriteFaults
+		} else if kind != "" {
+			among = simListFaults
+		}
+		fault = among[chance.IntN(len(among))]
 	}
-	v.world.asked(v, r, write)
+	v.world.asked(v)
 	storm := v.world.storm(v.account.name+r.Method+r.URL.Path, fault, chance)
 	if storm != "" {
 		fault = storm
 	}
-	list := !write && !strings.Contains(strings.TrimPrefix(r.URL.Path, v.account.path), "/status")
 	sent := func() *simSent { return v.world.sends(v, what, r, write, body) }
 	switch fault {
 	case faultRefused:
@@ -101,9 +115,6 @@ func (v *simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	case faultLate:
-		if !write {
-			break
-		}
 		s := sent()
 		v.world.struck(fault, what)
 		s.unknown()
@@ -111,19 +122,26 @@ func (v *simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 		v.late(r, body, s, time.Duration(1+chance.IntN(118))*time.Second)
 		<-r.Context().Done()
 		return nil, r.Context().Err()
-	case faultLag:
-		if !list {
+	case faultStopped:
+		if v.world.parallelism > 1 || v.world.usurped() {
 			break
 		}
+		// It looked at its lock, and was stopped for a while before its request left: a laptop that sleeps.
+		v.world.struck(fault, what)
+		time.Sleep(time.Duration(1+chance.IntN(30)) * time.Minute)
+		s := sent()
+		s.unknown()
+		wrote(r)
+		v.late(r, body, s, time.Duration(1+chance.IntN(118))*time.Second)
+		v.world.usurp("on the wire")
+		return nil, context.DeadlineExceeded
+	case faultLag:
 		v.world.struck(fault, what)
 		// No longer than the definition says that a list may lag.
 		v.arm(sandbox.Fault{Request: r.Method + " " + r.URL.Path[len(v.account.path):], Do: sandbox.FaultLag, For: time.Duration(1+chance.IntN(4)) * time.Second, Times: 1 + chance.IntN(3)})
 	case faultShift:
-		if !list {
-			break
-		}
 		response, err := v.forward(r, body, nil)
-		v.world.shift(v.account, what)
+		v.world.shift(v.account, kind, what)
 		return response, err
 	case faultSandbox:
 		do := []sandbox.FaultKind{sandbox.FaultCloseBefore, sandbox.FaultCloseAfter, sandbox.FaultTruncate, sandbox.FaultHTML, sandbox.FaultHang}[chance.IntN(5)]
@@ -153,6 +171,16 @@ func (v *simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return v.garble(r, response, fault, what)
 	}
 	return response, nil
+}
+
+// listOf is the kind that a request lists, or empty.
+func (a *simAccount) listOf(r *http.Request) string {
+	for name, k := range a.def.Schema.Kinds {
+		if list := k.Operations[spec.OpList]; list != nil && list.Request == r.Method+" "+strings.TrimPrefix(r.URL.Path, a.path) {
+			return name
+		}
+	}
+	return ""
 }
 
 // forward hands the request to the account.
@@ -327,7 +355,7 @@ func (w *simWorld) sends(v *simWire, what string, r *http.Request, write bool, b
 const simGrace = (30 + 120 - 5) * time.Second
 
 // asked counts a request of a process (P10).
-func (w *simWorld) asked(v *simWire, r *http.Request, write bool) {
+func (w *simWorld) asked(v *simWire) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v.process.requests++
