@@ -373,7 +373,9 @@ func (w *simWorld) shift(a *simAccount, kind, what string) {
 	w.shifts++
 	w.shifted = time.Now()
 	w.untouched("before a page shifts")
-	w.struck(faultShift, what+": "+w.delete(a, theirs[0]))
+	for _, o := range theirs[:min(len(theirs), 3)] {
+		w.struck(faultShift, what+": "+w.delete(a, o))
+	}
 	w.remember()
 }
 

@@ -57,7 +57,7 @@ var (
 		faultSlow, faultTooSlow, faultTruncated, faultHTML, faultRefusal, faultSandbox,
 	}
 	simListFaults  = append(slices.Clone(simAnyFaults), faultLag, faultLag, faultShift, faultShift, faultShift)
-	simWriteFaults = append(slices.Clone(simAnyFaults), faultLate, faultLate, faultStopped)
+	simWriteFaults = append(slices.Clone(simAnyFaults), faultLate, faultLate, faultStopped, faultStopped, faultStopped, faultStopped)
 )
 
 // draw is chance for one request. It hangs on what the request is, and not on which of several that run side by side is first.
