@@ -309,8 +309,6 @@ func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 type simSent struct {
 	world    *simWorld
 	at       time.Time
-	isWrite  bool
-	create   bool
 	doubtful bool // the sender cannot know what it did
 	carried  bool // it did
 }
@@ -332,7 +330,7 @@ func (s *simSent) done() {
 func (w *simWorld) sends(v *simWire, what string, r *http.Request, write bool, body []byte) *simSent {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := &simSent{world: w, at: time.Now(), isWrite: write}
+	s := &simSent{world: w, at: time.Now()}
 	if !write {
 		return s
 	}
