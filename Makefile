@@ -67,6 +67,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	  done; \
 	done
 
+.PHONY: simulate
+simulate: ## worlds drawn from SEEDS seeds (100000), from FIRST (1) on
+	$(GO) test ./pkg/apply -run '^TestSimulation$$' -timeout 0 -sim.seeds $${SEEDS:-100000} -sim.first $${FIRST:-1}
+
 .PHONY: docs
 docs: ## docs/cli.md, docs/functions.md, docs/providers and the tables of README.md, out of the program itself
 	$(GO) test ./pkg/spec -run TestFunctionsPage -update-docs >/dev/null

@@ -38,7 +38,8 @@ func (m *making) adopt(ctx context.Context, w *walk, id string, left *state.Left
 	if err := m.run.boundary(BoundaryLettingGo); err != nil {
 		return nil, err
 	}
-	writes := append([]state.Write{state.PutResource{Resource: record}}, m.run.secretKey(record.Secrets)...)
+	writes := m.run.deposed(m.change.Action, m.change.Address, id, record.Policy)
+	writes = append(append(writes, state.PutResource{Resource: record}), m.run.secretKey(record.Secrets)...)
 	if left != nil {
 		writes = append(writes, state.RemoveLeftover{Account: left.Account, Kind: left.Kind, ID: left.ID})
 	}

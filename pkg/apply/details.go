@@ -109,3 +109,33 @@ func word(v cty.Value) string {
 	}
 	return s.AsString()
 }
+
+// tookOver: the row holds what the read of its object said. A difference that a request is to end is not recorded before that
+// request, and an object that does not move is not read again: had the run ended in between, nobody would see the difference.
+func (r *run) tookOver(made *Made, row *state.Resource) bool {
+	ref := plan.KindRef{Account: row.Account, Kind: row.Address.Kind}
+	_, kind, err := r.Accounts.kind(ref)
+	if err != nil || made.Live == nil || made.Live.Kinds[ref] == nil || made.Live.Kinds[ref].Objects[row.ID] == nil {
+		return false
+	}
+	observed, err := spec.Conform(kind, row.Observed)
+	if err != nil {
+		return false
+	}
+	for _, a := range kind.Attributes {
+		if !a.DetailOnly || !readable(a) || row.Hides(a.Name) || row.Secrets[a.Name] != (state.Digest{}) {
+			continue
+		}
+		is, was := made.Live.Kinds[ref].Objects[row.ID].Values[a.Name], observed[a.Name]
+		if is == cty.NilVal {
+			is = cty.NullVal(a.Type)
+		}
+		if was == cty.NilVal {
+			was = cty.NullVal(a.Type)
+		}
+		if !a.Same(is, was) {
+			return false
+		}
+	}
+	return true
+}

@@ -23,6 +23,7 @@ type ending struct {
 	reads   int // of the clients, before the run
 	writes  int
 	second  *Made // the plan after the run, where one was made
+	freed   bool  // an intent was settled that the plan says holds something back
 
 	mu     sync.Mutex
 	result *Result

@@ -240,14 +240,22 @@ func (r *run) created(in *state.Intent, kind *spec.Kind, o *spec.Object) ([]stat
 		Pending: in.Pending, Unready: unready(kind, o),
 		Policy: in.Policy, CreatedAt: r.clock.Now(),
 	}
-	var writes []state.Write
-	if old := r.ledger.resource(in.Address, ""); old != nil && in.Action == string(plan.Replace) {
-		deposed := *old
-		deposed.Deposed = r.newID()
-		writes = append(writes, state.PutResource{Resource: &deposed})
-	}
+	writes := r.deposed(plan.Action(in.Action), in.Address, o.ID, in.Policy)
 	writes = append(writes, state.PutResource{Resource: record})
 	return append(writes, r.secretKey(record.Secrets)...), record
+}
+
+// deposed are the writes that set aside the object which a replacement's new one, of this id, comes before: its removing half is still
+// to come. What becomes of it, and whether a backup is made first, says the block that replaces it: what the plan showed.
+func (r *run) deposed(action plan.Action, a spec.Address, id string, policy state.Policy) []state.Write {
+	old := r.ledger.resource(a, "")
+	if old == nil || old.ID == id || action != plan.Replace {
+		return nil
+	}
+	row := *old
+	row.Deposed = r.newID()
+	row.Unsupported, row.PreventDestroy, row.BackupBefore = policy.Unsupported, policy.PreventDestroy, policy.BackupBefore
+	return []state.Write{state.PutResource{Resource: &row}}
 }
 
 // replaceRecord exchanges the record that is written for its address.

@@ -163,7 +163,7 @@ func (r *run) recordWrites(made *Made) []state.Write {
 		if planned := records[key]; planned != nil {
 			next = *planned
 		}
-		next.Detail, next.DetailAt, next.DetailTrusted = d.changed, d.at, d.trusted
+		next.Detail, next.DetailAt, next.DetailTrusted = d.changed, d.at, d.trusted && r.tookOver(made, &next)
 		records[key] = &next
 	}
 	for _, record := range sortedRecords(records) {
@@ -188,6 +188,7 @@ func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
 	if err := r.dead(); err != nil {
 		return err
 	}
+	e.freed = len(freed) > 0
 	if len(freed) > 0 && !r.stopped() && ctx.Err() == nil {
 		next, err := r.goOn(ctx, made, e)
 		if err != nil {

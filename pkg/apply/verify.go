@@ -12,8 +12,11 @@ import (
 // observed. A list may lag behind what was written, so it looks again until the lag has passed before it believes that
 // something is missing.
 func (r *run) verify(ctx context.Context, made *Made, e *ending) error {
-	if len(made.Plan.Steps) == 0 && len(e.made.Plan.Steps) == 0 && r.quiet() {
-		return nil // the plan itself observed the goal
+	if len(made.Plan.Steps) == 0 && len(e.made.Plan.Steps) == 0 && r.quiet() && !e.freed {
+		if unmet(made.Plan) {
+			e.result.Residue = made.Plan
+		}
+		return nil // the plan itself observed what there is
 	}
 	if err := r.boundary(BoundaryVerify); err != nil {
 		return err

@@ -158,3 +158,51 @@ func shuffled(in plan.Input, seed uint64) plan.Input {
 	in.Config, in.State = &config, &recorded
 	return in
 }
+
+// TestDestroyReverses: whatever is made after what it refers to is removed before it, whichever configurations came in between.
+func TestDestroyReverses(t *testing.T) {
+	pairs := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld()
+		w.options = plan.Options{Adopt: true, Allow: 1000, ConfirmGone: true}
+		for range 1 + rapid.IntRange(0, 2).Draw(t, "rounds") {
+			w.edit(t)
+			p, _ := w.plan()
+			if p.Blocked() {
+				return
+			}
+			requireBefore(t, w, p, plan.PhaseMake)
+			w.apply(p)
+		}
+		w.options.Destroy = true
+		p, _ := w.plan()
+		pairs += requireBefore(t, w, p, plan.PhaseRemove)
+	})
+	require.Greater(t, pairs, 10, "hardly anything referred to anything")
+}
+
+// requireBefore holds the order of both ends of each reference whose halves of this phase are in the plan, and counts those.
+func requireBefore(t *rapid.T, w *world, p *plan.Plan, phase plan.Phase) (pairs int) {
+	at := map[spec.Address]int{}
+	for i, s := range p.Steps {
+		if c := p.Changes[s.Change]; s.Phase == phase && c.Deposed == "" {
+			at[c.Address] = i
+		}
+	}
+	for a, b := range w.blocks {
+		for _, to := range b.refs {
+			user, ok := at[a]
+			used, both := at[to]
+			if !ok || !both {
+				continue
+			}
+			pairs++
+			if phase == plan.PhaseMake {
+				require.Less(t, used, user, "%s is made before %s, which it refers to", a, to)
+			} else {
+				require.Less(t, user, used, "%s is removed after %s, which it refers to", a, to)
+			}
+		}
+	}
+	return pairs
+}

@@ -54,6 +54,17 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Action = NoOp
 		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
 	default:
-		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", ShellWord(d.address.String()), remedyForget))
+		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", ShellWord(p.recordedAs(d.address).String()), remedyForget))
 	}
+}
+
+// recordedAs is the address that the state on the disk has for a resource, which is what a command takes: a move is recorded when a plan
+// is carried out, and one that waits for an answer is not.
+func (p *planner) recordedAs(a spec.Address) spec.Address {
+	for _, m := range p.in.Moved {
+		if m.To == a {
+			return m.From
+		}
+	}
+	return a
 }

@@ -139,7 +139,7 @@ func (p *planner) orphan(d *decision) {
 	d.change.ID = d.recorded.ID
 	p.refuse(d, fmt.Sprintf("its account %s is not configured any more, or offers no kind %s, so %s cannot be deleted",
 		d.recorded.Account, d.address.Kind, d.recorded.ID),
-		"vpsync state rm "+ShellWord(d.address.String()))
+		"vpsync state rm "+ShellWord(p.recordedAs(d.address).String()))
 }
 
 // refuse marks a change that only an operator can make possible.

@@ -1,0 +1,288 @@
+package apply_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// Bounds of one run (P10).
+const (
+	simMostRequests = 2000
+	simMostTime     = 6 * time.Hour
+)
+
+// inspect holds every promise after a run, by what the accounts and the state hold. still: nobody else changed anything meanwhile.
+func (w *simWorld) inspect(p *simProcess, o simOptions, out simOutcome, still bool) {
+	st, err := w.store.memory.Load(w.t.Context())
+	if err != nil {
+		w.broken("P7: after %s: %v", p.name, err)
+	}
+	w.others.Lock()
+	defer w.others.Unlock()
+	w.adopted(o, st)
+	w.untouched("after " + p.name)
+	w.owned(st)
+	w.mu.Lock()
+	if took := time.Since(p.began); took > simMostTime || p.requests > simMostRequests {
+		w.violated("P10: %s took %s and %d requests", p.name, took, p.requests)
+	}
+	w.mu.Unlock()
+	if out.well() && still && !w.usurped() {
+		w.asConfigured(o, st)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.violations) > 0 && w.depth == 0 {
+		panic(simFailure{strings.Join(w.violations, "\n")})
+	}
+}
+
+// adopted: where the operator said so, an object that was somebody else's is managed from then on.
+func (w *simWorld) adopted(o simOptions, st *state.State) {
+	for _, r := range st.Resources {
+		key := simKey{r.Account, r.Address.Kind, r.ID}
+		if !w.isForeign(key) {
+			continue
+		}
+		if !o.adopt {
+			w.mu.Lock()
+			w.violated("P3: %s was somebody else's and is recorded as %s, which nobody asked for", key, r.Address)
+			w.mu.Unlock()
+		}
+		delete(w.foreign, key)
+	}
+}
+
+// owned holds P1 and P2: whatever vpsync made is recorded, once, or left over, or may be the work of an open intent.
+func (w *simWorld) owned(st *state.State) {
+	owners, open := map[simKey]int{}, map[string]int{}
+	for _, r := range st.Resources {
+		owners[simKey{r.Account, r.Address.Kind, r.ID}]++
+	}
+	for _, l := range st.Leftovers {
+		owners[simKey{l.Account, l.Kind, l.ID}]++
+	}
+	for _, in := range st.Intents {
+		if in.Operation == spec.OpCreate {
+			open[in.Account+" "+in.Kind]++
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.accounts {
+		for _, o := range w.objects(a, func(k simKey, o simObj) bool { return !w.isForeign(k) && !w.aside(a, o) }) {
+			key := simKey{a.name, o.Kind, o.ID}
+			switch n := owners[key]; {
+			case n > 1:
+				w.violated("P2: %s has %d owners", key, n)
+			case n == 0:
+				if open[a.name+" "+o.Kind]--; open[a.name+" "+o.Kind] < 0 {
+					w.violated("P1: %s is nobody's: %#v", key, o.Values)
+				}
+			}
+		}
+	}
+}
+
+// aside: a backup that a change made before it lost something, which is nobody's.
+func (w *simWorld) aside(a *simAccount, o simObj) bool {
+	for _, k := range a.def.Schema.Kinds {
+		if k.Backup != nil && k.Backup.Kind == o.Kind {
+			v := o.Values[k.Backup.Label]
+			return v != cty.NilVal && !v.IsNull() && strings.HasPrefix(v.AsString(), "vpsync-")
+		}
+	}
+	return false
+}
+
+// asConfigured holds P11: a run that ended with 0 has left the accounts as the configuration says.
+func (w *simWorld) asConfigured(o simOptions, st *state.State) {
+	records := map[spec.Address]*state.Resource{}
+	for _, r := range st.Resources {
+		if r.Deposed == "" {
+			records[r.Address] = r
+		} else {
+			w.unmet("%s still has the deposed %s", r.Address, r.ID)
+		}
+	}
+	wanted := map[spec.Address]bool{}
+	if o.command != "destroy" {
+		for _, b := range w.stack.blocks {
+			for _, i := range b.instances() {
+				wanted[i.address()] = true
+				w.instanceAs(i, records)
+			}
+		}
+	}
+	for a, r := range records {
+		if !wanted[a] && r.Unsupported != spec.UnsupportedIgnore {
+			w.unmet("%s is not declared and still recorded", a)
+		}
+	}
+}
+
+func (w *simWorld) unmet(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violated("P11: exit 0, and "+format, args...)
+}
+
+// instanceAs compares an object with what its block says.
+func (w *simWorld) instanceAs(i simInstance, records map[spec.Address]*state.Resource) {
+	r := records[i.address()]
+	if r == nil {
+		w.unmet("%s is not recorded", i.address())
+		return
+	}
+	found := w.objects(i.account, func(k simKey, _ simObj) bool { return k == simKey{i.account.name, i.kind.Name, r.ID} })
+	if len(found) == 0 {
+		if i.kind.WhenGone != spec.GoneForget {
+			w.unmet("%s is %s, which does not exist", i.address(), r.ID)
+		}
+		return
+	}
+	for _, a := range i.kind.Attributes {
+		v, said := i.values[a.Name]
+		if !said || slices.Contains(i.ignores, a.Name) || a.Sensitive || a.OnChange == spec.OnNextCreate || i.unsupported == spec.UnsupportedIgnore {
+			continue
+		}
+		want := w.wanted(i, v, records)
+		if want == cty.NilVal {
+			continue
+		}
+		want, err := convert.Convert(want, a.Type)
+		if err != nil {
+			w.unmet("%s.%s: %v", i.address(), a.Name, err)
+			continue
+		}
+		is, ok := found[0].Values[a.Name]
+		if a.Unreadable && (slices.Contains(r.Assumed, a.Name) || !ok || is.IsNull()) {
+			continue // an adopted object's, which nobody can see
+		}
+		if !ok || !a.Same(want, is) {
+			w.unmet("%s.%s of %s is %#v and should be %#v", i.address(), a.Name, r.ID, is, want)
+		}
+	}
+}
+
+// wanted is what a block says of an attribute, for one of its instances.
+func (w *simWorld) wanted(i simInstance, v simValue, records map[spec.Address]*state.Resource) cty.Value {
+	switch {
+	case v.unique:
+		return i.distinctValue()
+	case v.to != nil:
+		if to := records[v.to.instances()[0].address()]; to != nil {
+			return cty.StringVal(to.ID)
+		}
+		return cty.NilVal
+	}
+	return v.literal
+}
+
+// settle lets faults end, and holds P4: two runs at most, and one for each answer, lead to an empty plan.
+func (w *simWorld) settle() {
+	w.mu.Lock()
+	w.quiet = true
+	w.mu.Unlock()
+	for _, a := range w.accounts {
+		if err := a.sandbox.ClearFaults(); err != nil {
+			w.broken("%v", err)
+		}
+	}
+	w.tell("no more faults")
+	o := simOptions{command: "apply", allow: 1000}
+	left := 2
+	for round := 0; ; round++ {
+		if round > 15 {
+			w.broken("P4: there are questions without end")
+		}
+		out := w.run(o)
+		if out.err != nil {
+			w.broken("P4: without faults a run fails: %v", out.err)
+		}
+		if len(out.questions()) > 0 {
+			o = w.answer(out, o)
+			left = 2
+			continue
+		}
+		left--
+		if out.well() {
+			break
+		}
+		if w.unconverged(out) {
+			left++ // the operator did something
+		}
+		if left == 0 {
+			w.broken("P4: two runs without faults end with %d", out.result.ExitCode())
+		}
+		o = simOptions{command: "apply", allow: 1000}
+	}
+	made := w.plan()
+	if !made.Empty() {
+		w.broken("P4: after an apply that ended with 0 the plan is not empty: %s", shortSummary(made))
+	}
+	st := w.load()
+	if len(st.Intents) > 0 {
+		w.broken("P1: %d intents are open and nobody is asked about them", len(st.Intents))
+	}
+	w.others.Lock()
+	w.owned(st)
+	w.asConfigured(o, st)
+	w.others.Unlock()
+}
+
+// unconverged is an operator who sets by hand what an API is said not to have taken: somebody changed it so soon that vpsync never saw
+// it as it was asked for. It holds that somebody did.
+func (w *simWorld) unconverged(out simOutcome) (acted bool) {
+	if out.result == nil || out.result.Residue == nil {
+		return false
+	}
+	w.others.Lock()
+	defer w.others.Unlock()
+	for _, ch := range out.result.Residue.Changes {
+		for _, at := range ch.Attributes {
+			if at.Cause != plan.CauseUnmet {
+				continue
+			}
+			if !w.touched[simKey{ch.Account, ch.Kind, ch.ID}][at.Name] {
+				w.broken("P11: %s.%s is said not to have converged, and nobody touched %s", ch.Address, at.Name, ch.ID)
+			}
+			for _, a := range w.accounts {
+				if a.name != ch.Account {
+					continue
+				}
+				w.tell("operator: set %s of %s to %#v", at.Name, ch.ID, at.After)
+				if _, err := a.sandbox.Set(ch.Kind, ch.ID, spec.Values{at.Name: at.After}); err != nil {
+					w.broken("%v", err)
+				}
+				w.counted("values set by hand")
+				acted = true
+			}
+		}
+	}
+	return acted
+}
+
+// plan is `vpsync plan`.
+func (w *simWorld) plan() *plan.Plan {
+	_, r, h := w.open(simOptions{command: "plan", allow: 1000})
+	st, err := h.Load(w.t.Context())
+	if err != nil {
+		w.broken("P7: %v", err)
+	}
+	made, diags, err := r.Planner.Make(w.t.Context(), st)
+	if err != nil || made == nil {
+		w.broken("no plan: %v %s", err, diagnosticsText(diags))
+	}
+	return made.Plan
+}
+
+func (k simKey) String() string { return fmt.Sprintf("%s %s in %s", k.kind, k.id, k.account) }
