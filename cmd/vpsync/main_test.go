@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -25,7 +26,32 @@ func scriptMain() {
 	env := environ(os.Environ())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}))
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, testHooks(env)))
+}
+
+// testHooks are those that a test asked for in the environment.
+func testHooks(env map[string]string) hooks {
+	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
+	if name := env["VPSYNC_TEST_STOP_AT"]; name != "" {
+		h.boundary = stopAt(name)
+		h.locked = func() { h.boundary("locked") }
+	}
+	return h
+}
+
+// stopAt stops the process, as Ctrl-Z does, when it first comes to the point of this name.
+func stopAt(name string) func(point string) {
+	var once sync.Once
+	return func(point string) {
+		if point == name {
+			once.Do(func() {
+				continued := make(chan os.Signal, 1)
+				signal.Notify(continued, syscall.SIGCONT)
+				_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+				<-continued // the signal may stop another thread first
+			})
+		}
+	}
 }
 
 // killAt ends the process by SIGKILL at the n-th point, and says where that was.

@@ -52,9 +52,13 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	return l, nil
 }
 
-// take writes the owner down: in the file for whoever comes, and in the state, where each commit finds it.
+// take writes the owner down: in the file for whoever comes, and in the state, where each commit finds it. Nothing is written on a
+// state whose pages are damaged.
 func (l *lock) take(ctx context.Context) error {
 	if err := l.file.write(l.note); err != nil {
+		return err
+	}
+	if err := l.store.verifyPages(ctx, l.store.write); err != nil {
 		return err
 	}
 	m, err := l.store.fence(ctx, "", l.owner.ID)

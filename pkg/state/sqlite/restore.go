@@ -111,9 +111,14 @@ func (r *Restore) loadPresent(ctx context.Context) error {
 		return r.store.replaced()
 	}
 	var err error
-	if r.Present, err = r.store.Load(ctx); errors.As(err, &r.Damage) {
+	if r.Present, err = r.store.Load(ctx); err == nil {
+		if err = r.store.verifyPages(ctx, r.store.write); err != nil {
+			err = r.store.failed("be read", err)
+		}
+	}
+	if errors.As(err, &r.Damage) {
 		err = r.store.Close()
-		r.store = nil
+		r.store, r.Present = nil, nil
 	}
 	return err
 }
