@@ -117,7 +117,7 @@ func killedAtPoint(t *testing.T, p *place, point string, args ...string) {
 
 func TestDamage(t *testing.T) {
 	begun, cases := time.Now(), 0
-	flips, cuts := 90, 12
+	flips, cuts := 60, 12
 	if testing.Short() {
 		flips, cuts = 12, 4
 	}

@@ -60,7 +60,12 @@ func (s *Store) unusable(doing string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), code&0xff == codeFull, code == codeNoSharedMemory:
 		explain("The disk is full", "the disk is full", "make room on the disk of "+dir+", and run the command again")
 	case code&0xff == codeBusy:
-		explain("The state is busy", "another process has been writing to it for too long", "run the command again")
+		why, remedy := "another process has been writing to it for too long", "run the command again"
+		if owner := readNote(s.lockPath()).Owner; owner != nil {
+			why += fmt.Sprintf(": vpsync %s by %s, process %d on %s, holds the lock", owner.Command, owner.User, owner.PID, owner.Host)
+			remedy += fmt.Sprintf("\nkill -9 %d    # only if that process was stopped and will not go on; its lock goes with it", owner.PID)
+		}
+		explain("The state is busy", why, remedy)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), code&0xff == codeReadOnly, code&0xff == codeCantOpen:
 		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable, since the write-ahead log and the lock lie there too", dir),
 			"ls -ld "+dir+" "+s.path)
