@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/sandbox"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/vpsync/vpsync/pkg/state/sqlite"
@@ -29,9 +31,20 @@ type place struct {
 
 func newPlace(t *testing.T, files map[string]string) *place {
 	t.Helper()
-	dir := t.TempDir()
+	dir := quickDir(t)
 	write(t, dir, files)
 	return &place{t: t, dir: dir, state: filepath.Join(dir, ".vpsync", "sandbox", "state.db")}
+}
+
+// quickDir is a folder in memory, where there is one: thousands of syncs need no disk to be tried.
+func quickDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "vpsync-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // args are those of a run here.
@@ -54,9 +67,11 @@ func (p *place) must(args ...string) string {
 	return p.streams.stdout.String()
 }
 
+var emulatedDefinition = sync.OnceValues(func() (*providers.Definition, error) { return embeddedDefinition("servosphere") })
+
 func (p *place) account() *sandbox.Sandbox {
 	p.t.Helper()
-	def, err := embeddedDefinition("servosphere")
+	def, err := emulatedDefinition()
 	require.NoError(p.t, err)
 	s, err := sandbox.Open(def, sandbox.Options{Dir: filepath.Join(p.dir, ".vpsync", "sandbox", "accounts"), Account: "servosphere", Token: sandboxToken})
 	require.NoError(p.t, err)
@@ -212,4 +227,9 @@ func changesOf(t *testing.T, out string) string {
 func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -107,12 +108,26 @@ func (l *lock) ID() string { return l.owner.ID }
 // BrokenAt is when Unlock last broke a lock of this state.
 func (l *lock) BrokenAt() time.Time { return l.note.BrokenAt }
 
-// Check looks whether the file is still the one that was locked: Unlock puts another in its place.
+// Check looks whether the file is still the one that was locked: Unlock puts another in its place. It looks after the state too: one that
+// was removed or replaced goes on to take commits, which nobody will ever read.
 func (l *lock) Check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.released || !l.file.inPlace() {
+	s := l.store
+	if l.released {
 		return state.ErrLockLost
+	}
+	if !l.file.inPlace() {
+		if _, err := os.Stat(l.file.path); errors.Is(err, fs.ErrNotExist) {
+			return s.gone(l.file.path)
+		}
+		return state.ErrLockLost
+	}
+	if s.file == nil { // the lock of a restore, which needs no readable state
+		return nil
+	}
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+		return s.gone(s.path)
 	}
 	return nil
 }

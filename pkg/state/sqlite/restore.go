@@ -215,7 +215,7 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (aside string,
 	}
 	s.boundary("in place")
 	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return aside, nil, s.unusable("be made durable", err)
+		return aside, nil, s.unusable("be made durable", uncertainError{err})
 	}
 	r.lock.noteSerial(serial)
 	s.boundary("noted")
@@ -344,6 +344,7 @@ func (r *Restore) Close() error {
 	}
 	if r.staged != "" {
 		err = errors.Join(err, os.Remove(r.staged))
+		_ = os.Remove(r.staged + "-journal") // a disk that failed may have left it
 	}
 	if r.lock != nil {
 		err = errors.Join(err, r.lock.Release())
