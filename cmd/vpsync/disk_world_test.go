@@ -25,7 +25,7 @@ type place struct {
 	t       *testing.T
 	dir     string
 	state   string // of its file
-	flags   []string
+	apart   bool // run vpsync in a process of its own
 	streams captured // of the last run
 }
 
@@ -49,12 +49,15 @@ func quickDir(t *testing.T) string {
 
 // args are those of a run here.
 func (p *place) args(args ...string) []string {
-	return append(append([]string{"-C", p.dir}, args...), append(p.flags, "--sandbox")...)
+	return append(append([]string{"-C", p.dir}, args...), "--sandbox")
 }
 
-// run is vpsync in this process.
+// run is vpsync in this process, unless it is to be apart.
 func (p *place) run(args ...string) int {
 	p.t.Helper()
+	if p.apart {
+		return p.runChild(p.child("", args...))
+	}
 	p.streams = testStreams()
 	env := map[string]string{"HOME": p.dir, "NO_COLOR": "1"}
 	return run(context.Background(), p.args(args...), env, p.streams.streams, nil, hooks{})
