@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,7 +126,9 @@ func (p *place) afterFault(when string, story diskStory, code int) {
 	for _, pattern := range []string{".new-*", ".restore-*"} {
 		left, err := filepath.Glob(filepath.Join(filepath.Dir(p.state), pattern))
 		require.NoError(p.t, err)
-		require.Empty(p.t, left, when)
+		if !strings.Contains(when, "unlink") { // what cannot be removed stays
+			require.Empty(p.t, left, when)
+		}
 	}
 	if story.args[0] != "apply" {
 		before := p.sound(when)
