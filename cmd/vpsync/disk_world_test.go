@@ -24,8 +24,8 @@ import (
 type place struct {
 	t       *testing.T
 	dir     string
-	state   string // of its file
-	apart   bool // run vpsync in a process of its own
+	state   string   // of its file
+	apart   bool     // run vpsync in a process of its own
 	streams captured // of the last run
 }
 
