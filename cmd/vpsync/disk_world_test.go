@@ -226,12 +226,6 @@ func changesOf(t *testing.T, out string) string {
 	return string(text)
 }
 
-// tail is the end of a text, for a failed test.
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
