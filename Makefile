@@ -6,6 +6,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # Race-built child processes otherwise sleep a second when they exit.
 export GORACE ?= atexit_sleep_ms=0
 export CGO_ENABLED ?= 0
+# Tests that mount, trace or make namespaces: make test-root.
+MACHINE := ^(TestFullDisk|TestContainers|TestSystemCalls)$$
 
 .DEFAULT_GOAL := help
 
@@ -24,14 +26,18 @@ demo: build ## the main job on the embedded sandbox: plan, apply, drift, heal
 .PHONY: test
 test: ## every test that needs Go alone (six minutes at most on 2 cores)
 	$(GO) vet ./...
-	$(GO) test -timeout 6m ./...
+	$(GO) test -timeout 6m -skip '$(MACHINE)' ./...
 
 .PHONY: test-all
-test-all: check test-race ## everything else: static analysis, the race detector
+test-all: check test-race test-root ## everything else: static analysis, the race detector, what needs root or strace
+
+.PHONY: test-root
+test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
+	$(GO) test ./cmd/vpsync -v -timeout 5m -run '$(MACHINE)'
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m -skip '$(MACHINE)' ./...
 
 .PHONY: check
 check: ## format, module files, static analysis, pinned versions, pages that are made of the program

@@ -34,6 +34,8 @@ type streams struct {
 type hooks struct {
 	// boundary is called at each point of an apply where a crash leaves a different trace.
 	boundary func(point string)
+	// locked is called when a command has just taken the lock of the state, and read nothing under it.
+	locked func()
 }
 
 // app is one run of the program: global options, streams and environment.

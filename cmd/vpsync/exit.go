@@ -233,7 +233,7 @@ func (a *app) describe(err error) spec.Diagnostic {
 	case errors.Is(err, state.ErrLockLost):
 		d.Summary = "The lock was broken by somebody else"
 	case errors.Is(err, syscall.ENOSPC):
-		d.Summary = "The disk is full"
+		d.Summary, d.Remedy = "The disk is full", "make room on it, and run the command again"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		d.Summary = "A file may not be used"
 	}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -25,7 +26,33 @@ func scriptMain() {
 	env := environ(os.Environ())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}))
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, testHooks(env)))
+}
+
+// testHooks are those that a test asked for in the environment.
+func testHooks(env map[string]string) hooks {
+	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
+	if name := env["VPSYNC_TEST_STOP_AT"]; name != "" {
+		h.boundary = stopAt(name)
+		h.locked = func() { h.boundary("locked") }
+	}
+	return h
+}
+
+// stopAt says that the run has come to the point of this name, the first time, and goes on when the process is continued: whoever reads
+// the line stops it meanwhile.
+func stopAt(name string) func(point string) {
+	var once sync.Once
+	return func(point string) {
+		if point == name {
+			once.Do(func() {
+				continued := make(chan os.Signal, 1)
+				signal.Notify(continued, syscall.SIGCONT)
+				fmt.Fprintf(os.Stderr, "\nstands at %s\n", name)
+				<-continued
+			})
+		}
+	}
 }
 
 // killAt ends the process by SIGKILL at the n-th point, and says where that was.

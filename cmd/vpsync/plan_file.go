@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
@@ -73,7 +74,11 @@ func (w *workspace) savePlan(path string, made *apply.Made, options plan.Options
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return &remedyError{summary: "The plan cannot be saved", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err)))}
+		wrong := &remedyError{summary: "The plan cannot be saved", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err)))}
+		if errors.Is(err, syscall.ENOSPC) {
+			wrong.summary, wrong.remedy = "The disk is full", "make room on the disk of "+plan.ShellWord(filepath.Dir(path))+", and run the command again"
+		}
+		return wrong
 	}
 	return nil
 }

@@ -98,6 +98,7 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	a.tookLock()
 	st, err := store.Load(ctx)
 	if err != nil {
 		return err

@@ -159,7 +159,15 @@ func (w *workspace) openForWriting(ctx context.Context, command string) error {
 		return errors.Join(err, w.store.Close())
 	}
 	w.close = append(w.close, w.lock.Release)
+	w.app.tookLock()
 	return nil
+}
+
+// tookLock tells a test that the lock was taken.
+func (a *app) tookLock() {
+	if a.hooks.locked != nil {
+		a.hooks.locked()
+	}
 }
 
 // Close gives everything back, the lock first.

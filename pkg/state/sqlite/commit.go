@@ -104,7 +104,7 @@ func (s *Store) transact(group []*commit) error {
 		return s.failed("be written", err)
 	}
 	if err := tx.Commit(); err != nil {
-		return s.failed("be written", err)
+		return s.failed("be written", uncertainError{err})
 	}
 	group[0].lock.noteSerial(serial)
 	return nil

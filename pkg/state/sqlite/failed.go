@@ -27,6 +27,11 @@ const (
 	codeNoSharedMemory = codeIO | 19<<8 // SQLITE_IOERR_SHMSIZE: no room for the file that readers and writers share
 )
 
+// uncertainError is one of a change that was written and whose sync failed: it may be found after a restart, or not.
+type uncertainError struct{ error }
+
+func (e uncertainError) Unwrap() error { return e.error }
+
 // failed says what could not be done, why, and that nothing was changed by it. What SQLite cannot make sense of is damage:
 // the statements here are right for the schema that was recognised.
 func (s *Store) failed(doing string, err error) error {
@@ -46,10 +51,14 @@ func (s *Store) failed(doing string, err error) error {
 
 // unusable says what could not be done with a state that is sound, and what would let it be done.
 func (s *Store) unusable(doing string, err error) error {
-	out := &state.UnusableError{Path: s.path, Err: err, Summary: "The state cannot be used", Detail: fmt.Sprintf("the state %s could not %s, and nothing in it was changed: %s", s.path, doing, err)}
+	outcome := "nothing in it was changed"
+	if errors.As(err, &uncertainError{}) {
+		outcome = "whether the last change is in it shows when it is read again"
+	}
+	out := &state.UnusableError{Path: s.path, Err: err, Summary: "The state cannot be used", Detail: fmt.Sprintf("the state %s could not %s, and %s: %s", s.path, doing, outcome, err)}
 	explain := func(summary, why, remedy string) {
 		out.Summary, out.Remedy = summary, remedy
-		out.Detail = fmt.Sprintf("the state %s could not %s, and nothing in it was changed: %s (%s)", s.path, doing, why, err)
+		out.Detail = fmt.Sprintf("the state %s could not %s, and %s: %s (%s)", s.path, doing, outcome, why, err)
 	}
 	code := 0
 	if coded := (*sqlite.Error)(nil); errors.As(err, &coded) {
@@ -60,7 +69,12 @@ func (s *Store) unusable(doing string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), code&0xff == codeFull, code == codeNoSharedMemory:
 		explain("The disk is full", "the disk is full", "make room on the disk of "+dir+", and run the command again")
 	case code&0xff == codeBusy:
-		explain("The state is busy", "another process has been writing to it for too long", "run the command again")
+		why, remedy := "another process has been writing to it for too long", "run the command again"
+		if owner := readNote(s.lockPath()).Owner; owner != nil {
+			why += fmt.Sprintf(": vpsync %s by %s, process %d on %s, holds the lock", owner.Command, owner.User, owner.PID, owner.Host)
+			remedy += fmt.Sprintf("\nkill -9 %d    # only if that process was stopped and will not go on; its lock goes with it", owner.PID)
+		}
+		explain("The state is busy", why, remedy)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), code&0xff == codeReadOnly, code&0xff == codeCantOpen:
 		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable, since the write-ahead log and the lock lie there too", dir),
 			"ls -ld "+dir+" "+s.path)
@@ -78,6 +92,16 @@ func (s *Store) misplaced(why string) error {
 func (s *Store) replaced() error {
 	return &state.UnusableError{Path: s.path, Summary: "The state was replaced meanwhile", Remedy: "run the command again",
 		Detail: fmt.Sprintf("while this command began, another one put another file in the place of the state %s, and nothing in it was changed", s.path)}
+}
+
+// gone: during a run, one of the state's files was removed, or another was put in its place. It counts as a lost lock.
+func (s *Store) gone(path string) error {
+	remedy := fmt.Sprintf("put back what was at %s", filepath.Dir(s.path))
+	if len(s.backups()) > 0 {
+		remedy += "\n" + restoreRemedy
+	}
+	return &state.UnusableError{Path: s.path, Summary: "The state is gone", Remedy: remedy, Err: state.ErrLockLost,
+		Detail: fmt.Sprintf("during this run %s was removed or replaced, so what it does could not be recorded any more; nothing more is sent", path)}
 }
 
 // restoreRemedy puts the newest whole backup back.

@@ -14,7 +14,7 @@ import (
 
 // Load reads and verifies everything that a run acts on, in one transaction: while others write it sees the state before a
 // commit or after it. It relies on the checksums of rows; SQLite's own check of its pages, which would double the time and
-// finds few of the flipped bytes, is left to [Store.Verify].
+// finds few of the flipped bytes, is left to [Store.Lock] and [Store.Verify].
 func (s *Store) Load(ctx context.Context) (*state.State, error) {
 	if s.read == nil {
 		return &state.State{Accounts: map[string]state.Account{}, Outputs: map[string]state.Output{}}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -52,9 +53,13 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	return l, nil
 }
 
-// take writes the owner down: in the file for whoever comes, and in the state, where each commit finds it.
+// take writes the owner down: in the file for whoever comes, and in the state, where each commit finds it. Nothing is written on a
+// state whose pages are damaged.
 func (l *lock) take(ctx context.Context) error {
 	if err := l.file.write(l.note); err != nil {
+		return err
+	}
+	if err := l.store.verifyPages(ctx, l.store.write); err != nil {
 		return err
 	}
 	m, err := l.store.fence(ctx, "", l.owner.ID)
@@ -103,12 +108,26 @@ func (l *lock) ID() string { return l.owner.ID }
 // BrokenAt is when Unlock last broke a lock of this state.
 func (l *lock) BrokenAt() time.Time { return l.note.BrokenAt }
 
-// Check looks whether the file is still the one that was locked: Unlock puts another in its place.
+// Check looks whether the file is still the one that was locked: Unlock puts another in its place. It looks after the state too: one that
+// was removed or replaced goes on to take commits, which nobody will ever read.
 func (l *lock) Check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.released || !l.file.inPlace() {
+	s := l.store
+	if l.released {
 		return state.ErrLockLost
+	}
+	if !l.file.inPlace() {
+		if _, err := os.Stat(l.file.path); errors.Is(err, fs.ErrNotExist) {
+			return s.gone(l.file.path)
+		}
+		return state.ErrLockLost
+	}
+	if s.file == nil { // the lock of a restore, which needs no readable state
+		return nil
+	}
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+		return s.gone(s.path)
 	}
 	return nil
 }

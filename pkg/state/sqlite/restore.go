@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -111,9 +112,14 @@ func (r *Restore) loadPresent(ctx context.Context) error {
 		return r.store.replaced()
 	}
 	var err error
-	if r.Present, err = r.store.Load(ctx); errors.As(err, &r.Damage) {
+	if r.Present, err = r.store.Load(ctx); err == nil {
+		if err = r.store.verifyPages(ctx, r.store.write); err != nil {
+			err = r.store.failed("be read", err)
+		}
+	}
+	if errors.As(err, &r.Damage) {
 		err = r.store.Close()
-		r.store = nil
+		r.store, r.Present = nil, nil
 	}
 	return err
 }
@@ -202,9 +208,14 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (aside string,
 		return aside, nil, s.unusable("be replaced", err)
 	}
 	r.staged = ""
+	if r.store != nil {
+		if err := r.store.Close(); err != nil {
+			return aside, nil, s.unusable("be replaced", err)
+		}
+	}
 	s.boundary("in place")
 	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return aside, nil, s.unusable("be made durable", err)
+		return aside, nil, s.unusable("be made durable", uncertainError{err})
 	}
 	r.lock.noteSerial(serial)
 	s.boundary("noted")
@@ -288,7 +299,7 @@ func (r *Restore) finish(ctx context.Context, serial int64, writes []state.Write
 	return syncFile(r.staged)
 }
 
-// leave makes the present state one file that nobody has open, or, where it is damaged, makes sure that nothing takes what is left of it
+// leave makes the present state one file that nobody else writes to, or, where it is damaged, makes sure that nothing takes what is left of it
 // for a state: it loses its log before the other is in its place.
 func (r *Restore) leave(ctx context.Context, serial int64) error {
 	s := r.backups.s
@@ -303,7 +314,15 @@ func (r *Restore) leave(ctx context.Context, serial int64) error {
 		if mode != "delete" {
 			return s.unusable("be replaced", fmt.Errorf("its journal mode stays %s", mode))
 		}
-		return r.store.Close()
+		if runtime.GOOS == "windows" { // it replaces no file that is open
+			return r.store.Close()
+		}
+		// From here until the other is in its place the lock cannot be broken: a restore that is stopped in between would wake up and put
+		// its state over what another run has recorded meanwhile.
+		if _, err := r.store.write.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+			return s.failed("be replaced", err)
+		}
+		return nil
 	}
 	r.lock.note.Serial, r.lock.note.Lineage = serial, r.Lineage
 	if err := r.lock.file.write(r.lock.note); err != nil {
@@ -325,6 +344,7 @@ func (r *Restore) Close() error {
 	}
 	if r.staged != "" {
 		err = errors.Join(err, os.Remove(r.staged))
+		_ = os.Remove(r.staged + "-journal") // a disk that failed may have left it
 	}
 	if r.lock != nil {
 		err = errors.Join(err, r.lock.Release())

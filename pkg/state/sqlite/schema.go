@@ -40,6 +40,7 @@ func (s *Store) create(ctx context.Context) error {
 	}
 	temporary := f.Name()
 	defer os.Remove(temporary)
+	defer os.Remove(temporary + "-journal") // a disk that failed may have left it
 	if err := f.Close(); err != nil {
 		return err
 	}

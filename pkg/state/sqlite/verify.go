@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -21,12 +23,8 @@ func (s *Store) Verify(ctx context.Context) error {
 }
 
 func (s *Store) verifyFile(ctx context.Context) error {
-	var found string
-	if err := s.read.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+	if err := s.verifyPages(ctx, s.read); err != nil {
 		return err
-	}
-	if found != "ok" {
-		return s.damaged("SQLite says: " + found)
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT run, address, body, sum FROM changes`)
 	if err != nil {
@@ -39,6 +37,19 @@ func (s *Store) verifyFile(ctx context.Context) error {
 		}
 	}
 	return rows.Err()
+}
+
+// verifyPages is SQLite's own check of pages and indices. What is wrong there may be no row, and harm no reader; but whoever
+// writes on it loses rows, or learns of it in the middle of a run, when requests have been sent that cannot be recorded.
+func (s *Store) verifyPages(ctx context.Context, db *sql.DB) error {
+	var found string
+	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return s.damaged("SQLite says: " + strings.ReplaceAll(found, "\n", " "))
+	}
+	return nil
 }
 
 // readChange reads a row of the history.
