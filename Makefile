@@ -26,8 +26,12 @@ test: ## every test that needs Go alone (six minutes at most on 2 cores)
 	$(GO) vet ./...
 	$(GO) test -timeout 6m ./...
 
+.PHONY: sweep
+sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes on 2 cores); `make test` does a part
+	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
+
 .PHONY: test-all
-test-all: check test-race ## everything else: static analysis, the race detector
+test-all: check sweep test-race ## everything else: static analysis, every point of the sweep, the race detector
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)

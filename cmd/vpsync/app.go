@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
@@ -32,8 +33,10 @@ type streams struct {
 
 // hooks are for tests alone; the zero value is what users run.
 type hooks struct {
-	// boundary is called at each point of an apply where a crash leaves a different trace.
+	// boundary is called at each point where a crash leaves a different trace; the constants that begin with Boundary name them.
 	boundary func(point string)
+	// hurry is how long an embedded sandbox takes to provision, and poll after what time it is looked at; zero is what users get.
+	hurry, poll time.Duration
 }
 
 // app is one run of the program: global options, streams and environment.

@@ -25,7 +25,11 @@ func scriptMain() {
 	env := environ(os.Environ())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}))
+	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
+	if env["VPSYNC_TEST_SWEEP_AT"] != "" {
+		h, signals = sweepChild(env, signals)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, h))
 }
 
 // killAt ends the process by SIGKILL at the n-th point, and says where that was.
