@@ -22,7 +22,6 @@ type sweepScenario struct {
 	code    int        // with which it ends where it is not
 	again   []string   // what is done after a kill
 	once    []string   // operations that must not be carried out more often than in a run that is not killed
-	every   int        // only each N-th point, for what is long
 	twice   bool       // the run that recovers is killed, too
 	signals bool       // it is interrupted in other ways, too
 	example string     // folder of examples/ that the stack comes from
@@ -46,7 +45,7 @@ func sweepScenarios(t *testing.T) []*sweepScenario {
 }
 
 func readScenario(name string, archive *txtar.Archive) (*sweepScenario, error) {
-	s := &sweepScenario{name: name, every: 1, files: map[string][]byte{}}
+	s := &sweepScenario{name: name, files: map[string][]byte{}}
 	for _, f := range archive.Files {
 		s.files[f.Name] = f.Data
 	}
@@ -68,12 +67,6 @@ func readScenario(name string, archive *txtar.Archive) (*sweepScenario, error) {
 			s.again = words[2:]
 		case "once":
 			s.once = words[1:]
-		case "every":
-			n, err := strconv.Atoi(words[1])
-			if err != nil {
-				return nil, err
-			}
-			s.every = n
 		case "twice":
 			s.twice = true
 		case "signals":
