@@ -132,6 +132,9 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 // finish shows an error, once, and gives its exit code.
 func (a *app) finish(err error) int {
 	code := exitCodeOf(err)
+	if a.interrupted && errors.Is(err, context.Canceled) && (code == exitIncomplete || code == exitNeedsAnswer) {
+		return code // the result was shown, and says what was done
+	}
 	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted

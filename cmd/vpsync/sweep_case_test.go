@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/sandbox"
@@ -132,7 +133,7 @@ func (f sweepFolder) accounts(do func(account string, s *sandbox.Sandbox) error)
 		if err != nil {
 			return err
 		}
-		s, err := sandbox.Open(def, sandbox.Options{Dir: dir, Account: account, Provisioning: sweepBoot})
+		s, err := sandbox.Open(def, sandbox.Options{Dir: dir, Account: account, Provisioning: time.Nanosecond}) // nothing is under way any more
 		if err != nil {
 			return err
 		}
