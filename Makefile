@@ -28,8 +28,12 @@ test: ## every test that needs Go alone (six minutes at most on 2 cores)
 	$(GO) vet ./...
 	$(GO) test -timeout 6m -skip '$(MACHINE)' ./...
 
+.PHONY: sweep
+sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes on 2 cores); `make test` does a part
+	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
+
 .PHONY: test-all
-test-all: check test-race test-root ## everything else: static analysis, the race detector, what needs root or strace
+test-all: check sweep test-race test-root ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)

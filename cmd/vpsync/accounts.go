@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -30,8 +32,14 @@ func embeddedNames() []string {
 	return names
 }
 
-// embeddedDefinition decodes one of them.
+// decoded keeps what embeddedDefinition has decoded, by name; nobody changes a definition.
+var decoded sync.Map
+
+// embeddedDefinition decodes one of them, once.
 func embeddedDefinition(name string) (*providers.Definition, error) {
+	if def, ok := decoded.Load(name); ok {
+		return def.(*providers.Definition), nil
+	}
 	src, ok := embedded()[name]
 	if !ok {
 		detail := fmt.Sprintf("vpsync speaks the APIs of %s.", strings.Join(embeddedNames(), ", "))
@@ -44,6 +52,7 @@ func embeddedDefinition(name string) (*providers.Definition, error) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	decoded.Store(name, def)
 	return def, nil
 }
 
@@ -107,7 +116,7 @@ func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) 
 		w.close = append(w.close, emulated.Close)
 		none := time.Duration(0) // requests die with the process that emulates their answers
 		config.BaseURL, config.Token, config.Transport = sandboxEndpoint, sandboxToken, emulated.Transport()
-		config.PollEvery, config.Grace = sandboxPoll, &none
+		config.PollEvery, config.Grace = cmp.Or(a.hooks.poll, sandboxPoll), &none
 		lag, err := sandboxLag(emulated)
 		if err != nil {
 			return nil, err
@@ -172,5 +181,6 @@ func sandboxLag(s *sandbox.Sandbox) (time.Duration, error) {
 // openSandbox opens the emulated account that is kept in the stack's folder.
 func (a *app) openSandbox(account string, def *providers.Definition, o sandbox.Options) (*sandbox.Sandbox, error) {
 	o.Dir, o.Account, o.Boundary = filepath.Join(a.homeDir(), ".vpsync", "sandbox", "accounts"), account, a.hooks.boundary
+	o.Provisioning = cmp.Or(a.hooks.hurry, o.Provisioning)
 	return sandbox.Open(def, o)
 }

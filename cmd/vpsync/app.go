@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
@@ -32,10 +33,12 @@ type streams struct {
 
 // hooks are for tests alone; the zero value is what users run.
 type hooks struct {
-	// boundary is called at each point of an apply where a crash leaves a different trace.
+	// boundary is called at each point where a crash leaves a different trace; the constants that begin with Boundary name them.
 	boundary func(point string)
 	// locked is called when a command has just taken the lock of the state, and read nothing under it.
 	locked func()
+	// hurry is how long an embedded sandbox takes to provision, and poll after what time it is looked at; zero is what users get.
+	hurry, poll time.Duration
 }
 
 // app is one run of the program: global options, streams and environment.
@@ -133,6 +136,9 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 // finish shows an error, once, and gives its exit code.
 func (a *app) finish(err error) int {
 	code := exitCodeOf(err)
+	if a.interrupted && errors.Is(err, context.Canceled) && (code == exitIncomplete || code == exitNeedsAnswer) {
+		return code // the result was shown, and says what was done
+	}
 	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
 		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
 		return exitInterrupted

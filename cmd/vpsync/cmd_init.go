@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (a *app) init() error {
 	if err != nil {
 		return err
 	}
-	existing = append(existing, inJSON...)
+	existing = slices.DeleteFunc(append(existing, inJSON...), begunOnly)
 	if len(existing) > 0 {
 		d.LeftAlone = existing
 		_ = render.Prose(a.errs, 0, 2, fmt.Sprintf("Left alone: %s. There is a stack already, so no main.hcl was written.",
@@ -68,18 +69,45 @@ func (a *app) did(files *[]string, path, text string) {
 	}
 }
 
-// writeNew writes a file that must not exist.
+// The points of init where a crash leaves a different trace.
+const (
+	// BoundaryFileBegun: a file of a new stack exists, and nothing is in it.
+	BoundaryFileBegun = "file begun"
+	// BoundaryFileWritten: it is written.
+	BoundaryFileWritten = "file written"
+)
+
+// begunOnly: an init that was killed has begun the file, and written nothing. Nobody misses what is not in it.
+func begunOnly(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && filepath.Base(path) == "main.hcl" && info.Mode().IsRegular() && info.Size() == 0
+}
+
+// writeNew writes a file that must not exist, or has only been begun.
 func (a *app) writeNew(d *initDocument, path, text string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	mode := os.O_CREATE | os.O_EXCL | os.O_WRONLY
+	if begunOnly(path) {
+		mode = os.O_WRONLY
+	}
+	f, err := os.OpenFile(path, mode, 0o644)
 	if err != nil {
 		return err
 	}
+	a.boundary(BoundaryFileBegun)
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	a.boundary(BoundaryFileWritten)
 	a.did(&d.Wrote, path, "Wrote "+render.Escape(path))
 	return nil
+}
+
+// boundary tells the test where the command is.
+func (a *app) boundary(point string) {
+	if a.hooks.boundary != nil {
+		a.hooks.boundary(point)
+	}
 }
 
 // ignore keeps state and secrets out of the repository.

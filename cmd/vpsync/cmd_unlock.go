@@ -23,7 +23,7 @@ waits until what it had sent has arrived.`,
 
 func (a *app) unlock(ctx context.Context, id string) (err error) {
 	a.warnOfReaders()
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
+	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{Boundary: a.hooks.boundary})
 	if err != nil {
 		return err
 	}

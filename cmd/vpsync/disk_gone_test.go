@@ -81,6 +81,11 @@ func moveState(from, to string) error {
 		return err
 	}
 	for _, name := range []string{"state.db", "state.db-wal", "state.db-shm", "state.lock", "backups"} {
+		if _, err := os.Lstat(filepath.Join(from, name)); err == nil { // what a run made anew meanwhile is not the state's
+			if err := os.RemoveAll(filepath.Join(to, name)); err != nil {
+				return err
+			}
+		}
 		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !os.IsNotExist(err) {
 			return err
 		}

@@ -26,7 +26,11 @@ func scriptMain() {
 	env := environ(os.Environ())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, testHooks(env)))
+	h := testHooks(env)
+	if env["VPSYNC_TEST_SWEEP_AT"] != "" {
+		h, signals = sweepChild(env, signals)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, h))
 }
 
 // testHooks are those that a test asked for in the environment.

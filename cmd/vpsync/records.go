@@ -88,7 +88,7 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 		return err
 	}
 	a.warnOfReaders()
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{})
+	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{Boundary: a.hooks.boundary})
 	if err != nil {
 		return err
 	}

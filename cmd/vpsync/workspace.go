@@ -152,7 +152,7 @@ func (a *app) openWith(ctx context.Context, o opening) (_ *workspace, err error)
 
 func (w *workspace) openForWriting(ctx context.Context, command string) error {
 	var err error
-	if w.store, err = sqlite.Open(ctx, w.app.statePath(), sqlite.Options{}); err != nil {
+	if w.store, err = sqlite.Open(ctx, w.app.statePath(), sqlite.Options{Boundary: w.app.hooks.boundary}); err != nil {
 		return err
 	}
 	if w.lock, err = w.store.Lock(ctx, w.app.owner(command)); err != nil {

@@ -26,10 +26,13 @@ type Options struct {
 	// IDs makes the digits of the n-th id of a kind; nil counts from 1000000001. An id
 	// that the store has seen already is passed over.
 	IDs func(kind string, n int) string
-	// Boundary, nil but in tests, is called with "worked" for each write between the moment when its
-	// effect is in the store and its answer: where a crash leaves work without an answer.
+	// Boundary, nil but in tests, is called with BoundaryWorked.
 	Boundary func(point string)
 }
+
+// BoundaryWorked is the point of each write between the moment when its effect is in the store and its answer: where a crash leaves
+// work without an answer.
+const BoundaryWorked = "worked"
 
 // Sandbox emulates one account. It is safe for concurrent use.
 type Sandbox struct {

@@ -59,7 +59,7 @@ func (s *Sandbox) handle(q request) reply {
 		return p.reply(s.model.def, s.now(), 0, http.Header{})
 	}
 	if worked && s.options.Boundary != nil {
-		s.options.Boundary("worked")
+		s.options.Boundary(BoundaryWorked)
 	}
 	return out
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // keptBackups is how many copies are kept.
@@ -60,6 +59,11 @@ func (s *Store) Backup(ctx context.Context) (string, error) {
 	}
 	path, err := s.copy(ctx)
 	if err != nil {
+		if held := s.lockHeld(); held != nil {
+			if lost := held.Check(); lost != nil {
+				return "", lost // the folder went away with the state
+			}
+		}
 		return "", s.failed("be backed up", err)
 	}
 	s.prune(filepath.Base(path))
@@ -95,6 +99,7 @@ func (s *Store) copy(ctx context.Context) (string, error) {
 	if err := syncFile(f.Name()); err != nil {
 		return "", err
 	}
+	s.boundary(BoundaryCopied)
 	path := filepath.Join(dir, name+backupSuffix)
 	if err := os.Rename(f.Name(), path); err != nil {
 		return "", err
@@ -110,8 +115,8 @@ func (s *Store) copyName(serial int64) string {
 	return s.backupStem() + fmt.Sprintf("%s-%d", s.options.Now().UTC().Format(copyTime), serial)
 }
 
-// prune removes all but the last copies, never the one just made (a clock may have been put back), and what a crash left
-// unfinished long ago. That it fails is no failure of the backup: the next one tries again.
+// prune removes all but the last copies, never the one just made (a clock may have been put back). That it fails is no failure of the
+// backup: the next one tries again.
 func (s *Store) prune(made string) {
 	others := slices.DeleteFunc(s.backups(), func(name string) bool { return name == made })
 	for len(others) > keptBackups-1 {
@@ -123,13 +128,6 @@ func (s *Store) prune(made string) {
 		_ = os.Remove(filepath.Join(s.backupDir(), aside[0]))
 		_ = os.Remove(filepath.Join(s.backupDir(), aside[0]+"-wal"))
 		aside = aside[1:]
-	}
-	entries, _ := os.ReadDir(s.backupDir())
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && strings.HasSuffix(e.Name(), unfinishedSuffix) && s.options.Now().Sub(info.ModTime()) > time.Hour {
-			_ = os.Remove(filepath.Join(s.backupDir(), e.Name()))
-		}
 	}
 }
 

@@ -103,9 +103,11 @@ func (s *Store) transact(group []*commit) error {
 	if err != nil {
 		return s.failed("be written", err)
 	}
+	s.boundary(BoundaryCommitting)
 	if err := tx.Commit(); err != nil {
 		return s.failed("be written", uncertainError{err})
 	}
+	s.boundary(BoundaryCommitted)
 	group[0].lock.noteSerial(serial)
 	return nil
 }

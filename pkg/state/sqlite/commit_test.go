@@ -175,12 +175,13 @@ func BenchmarkCommit(b *testing.B) {
 
 // TestLockedFileThatWasReplaced: whoever locks a file that somebody else has just put another in the place of holds nothing.
 func TestLockedFileThatWasReplaced(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.lock")
+	s := &Store{path: filepath.Join(t.TempDir(), "state.db")}
+	path := s.lockPath()
 	l, err := openLocked(path)
 	require.NoError(t, err)
 	defer l.close()
 	require.True(t, l.inPlace())
-	require.NoError(t, replaceNote(path, note{Serial: 7}))
+	require.NoError(t, s.replaceNote(note{Serial: 7}))
 	require.False(t, l.inPlace())
 	require.Equal(t, note{Serial: 7}, readNote(path))
 	require.NoError(t, l.write(note{Serial: 9}))

@@ -326,13 +326,26 @@ func TestBackups(t *testing.T) {
 	require.Len(t, s.backups(), 10)
 	was := statetest.Load(t, s)
 
-	// What a crash left behind is removed an hour later.
-	stale := filepath.Join(s.backupDir(), "20260101T000000.000Z-1-7.db.tmp")
-	require.NoError(t, os.WriteFile(stale, nil, 0o600))
-	require.NoError(t, os.Chtimes(stale, now, now.Add(-2*time.Hour)))
-	_, err = s.Backup(t.Context())
-	require.NoError(t, err)
-	require.NoFileExists(t, stale)
+	// What a crash left unfinished goes when the lock is taken next; what is another state's stays.
+	require.NoError(t, l.Release())
+	dir := filepath.Dir(path)
+	left := []string{
+		filepath.Join(s.backupDir(), "20260101T000000.000Z-1-7.db.tmp"), filepath.Join(s.backupDir(), "20260101T000000.000Z-1-7.db.tmp-journal"),
+		filepath.Join(dir, ".new-1-state.db"), filepath.Join(dir, ".new-1-state.db-journal"), filepath.Join(dir, ".restore-1-state.db"), filepath.Join(dir, ".lock-1-state.db"),
+	}
+	others := []string{
+		filepath.Join(s.backupDir(), "other.db-20260101T000000.000Z-1-7.db.tmp"), filepath.Join(dir, ".new-1-other.db"), filepath.Join(dir, ".new-1-my-state.db"), filepath.Join(dir, ".new-state.db"),
+	}
+	for _, name := range append(left, others...) {
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+	}
+	l = statetest.Take(t, s, "y")
+	for _, name := range left {
+		require.NoFileExists(t, name)
+	}
+	for _, name := range others {
+		require.FileExists(t, name)
+	}
 
 	// A damaged state names the remedy, and it works.
 	require.NoError(t, l.Release())

@@ -39,6 +39,8 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
 		return nil, errors.Join(s.replaced(), file.close())
 	}
+	s.tidy()
+	s.boundary(BoundaryLocking)
 	before := readNote(s.lockPath())
 	before.Owner = &owner
 	l := &lock{
@@ -188,7 +190,8 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 		return fmt.Errorf("the lock could not be broken; if process %d on %s was stopped in the middle of a commit, end it (kill -9 %d), which frees the lock: %w",
 			locked.Owner.PID, locked.Owner.Host, locked.Owner.PID, s.failed("be unlocked", err))
 	}
-	if err := replaceNote(s.lockPath(), note{Lineage: m.lineage, Serial: m.serial, BrokenAt: s.options.Now().UTC()}); err != nil {
+	s.boundary(BoundaryUnlocking)
+	if err := s.replaceNote(note{Lineage: m.lineage, Serial: m.serial, BrokenAt: s.options.Now().UTC()}); err != nil {
 		// Windows replaces no file that another process has open.
 		return fmt.Errorf("the lock could not be broken; end process %d on %s, which holds it: %w", locked.Owner.PID, locked.Owner.Host, err)
 	}

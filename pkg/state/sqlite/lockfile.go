@@ -70,12 +70,12 @@ func (n note) bytes() ([]byte, error) {
 }
 
 // replaceNote puts another file in the place of the one that somebody has locked.
-func replaceNote(path string, n note) error {
+func (s *Store) replaceNote(n note) error {
 	data, err := n.bytes()
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".lock-*") // made 0600
+	f, err := os.CreateTemp(filepath.Dir(s.path), s.scratch(scratchLock)) // made 0600
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func replaceNote(path string, n note) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(f.Name(), s.lockPath())
 }
 
 // lockFile is state.lock, locked by this process.

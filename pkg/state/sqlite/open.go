@@ -31,7 +31,7 @@ type Options struct {
 	Now func() time.Time
 	// NewLineage names a new state; nil is 128 random bits. It must be good for a file name.
 	NewLineage func() string
-	// Boundary is called at each point of a restore where a crash leaves a different trace; nil is none.
+	// Boundary, nil but in tests, is called at each point where a crash leaves a different trace (BoundaryMade and its neighbours).
 	Boundary func(point string)
 }
 

@@ -38,6 +38,10 @@ func TestMain(m *testing.M) {
 		fmt.Println("ended:", restoreAndDie(path))
 		return
 	}
+	if path := os.Getenv(migratorVariable); path != "" {
+		fmt.Println("ended:", migrateAndDie(path))
+		return
+	}
 	os.Exit(m.Run())
 }
 

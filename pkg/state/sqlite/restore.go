@@ -34,9 +34,6 @@ type Restore struct {
 	staged  string
 }
 
-// stagedPattern names the state to be until it is in place.
-const stagedPattern = ".restore-*.db"
-
 // Begin verifies a backup, takes the lock of the state, and makes a copy of the backup to put in its place. The state is not changed. The
 // caller closes the result. A backup that must not be put back is a *state.UnusableError.
 func (b *Backups) Begin(ctx context.Context, name string, owner state.Owner) (_ *Restore, err error) {
@@ -128,11 +125,8 @@ func (r *Restore) loadPresent(ctx context.Context) error {
 func (r *Restore) stage(ctx context.Context) (err error) {
 	s := r.backups.s
 	dir := filepath.Dir(s.path)
-	left, _ := filepath.Glob(filepath.Join(dir, stagedPattern+"*")) // by a restore that was killed; nobody else holds the lock
-	for _, path := range left {
-		_ = os.Remove(path)
-	}
-	f, err := os.CreateTemp(dir, stagedPattern) // made 0600
+	s.tidy()
+	f, err := os.CreateTemp(dir, s.scratch(scratchRestore)) // made 0600
 	if err != nil {
 		return s.unusable("be restored", err)
 	}
@@ -162,7 +156,7 @@ func (r *Restore) stage(ctx context.Context) (err error) {
 		return r.spoilt(err)
 	}
 	r.Backup, err = c.Load(ctx)
-	s.boundary("staged")
+	s.boundary(BoundaryStaged)
 	return err
 }
 
@@ -192,15 +186,15 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (aside string,
 	if aside, err = r.keepAside(ctx); err != nil {
 		return "", nil, s.unusable("be kept aside", err)
 	}
-	s.boundary("kept aside")
+	s.boundary(BoundaryKeptAside)
 	if err := r.finish(ctx, serial, writes); err != nil {
 		return aside, nil, s.unusable("be restored", err)
 	}
-	s.boundary("finished")
+	s.boundary(BoundaryFinished)
 	if err := r.leave(ctx, serial); err != nil {
 		return aside, nil, err
 	}
-	s.boundary("left")
+	s.boundary(BoundaryLeft)
 	if err := r.lock.Check(); err != nil {
 		return aside, nil, err
 	}
@@ -213,12 +207,12 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (aside string,
 			return aside, nil, s.unusable("be replaced", err)
 		}
 	}
-	s.boundary("in place")
+	s.boundary(BoundaryInPlace)
 	if err := syncDir(filepath.Dir(s.path)); err != nil {
 		return aside, nil, s.unusable("be made durable", uncertainError{err})
 	}
 	r.lock.noteSerial(serial)
-	s.boundary("noted")
+	s.boundary(BoundaryNoted)
 	in, err := open(ctx, s.path, Options{ReadOnly: true, Now: s.options.Now}, s.migrations)
 	if err != nil {
 		return aside, nil, err
@@ -350,13 +344,6 @@ func (r *Restore) Close() error {
 		err = errors.Join(err, r.lock.Release())
 	}
 	return err
-}
-
-// boundary is a point where a crash leaves a different trace.
-func (s *Store) boundary(point string) {
-	if s.options.Boundary != nil {
-		s.options.Boundary(point)
-	}
 }
 
 // copyFile copies a file that no database of this process has open, for its owner alone, and makes the copy durable.

@@ -28,13 +28,18 @@ func (s *Store) steps() []string {
 }
 
 // create makes a new state. It appears under its name as a whole or not at all, so that a state which a crash left half
-// made is never taken for a damaged one.
+// made is never taken for a damaged one. The lock is held meanwhile: what lies about unfinished while it is free was left by a crash.
 func (s *Store) create(ctx context.Context) error {
 	dir := filepath.Dir(s.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*.db") // made 0600; SQLite would make it 0644
+	file, err := s.takeFile(ctx)
+	if err != nil {
+		return err
+	}
+	defer file.close()
+	f, err := os.CreateTemp(dir, s.scratch(scratchNew)) // made 0600; SQLite would make it 0644
 	if err != nil {
 		return err
 	}
@@ -50,6 +55,7 @@ func (s *Store) create(ctx context.Context) error {
 	if err := syncFile(temporary); err != nil {
 		return err
 	}
+	s.boundary(BoundaryMade)
 	// A link, unlike a rename, never replaces a state that another process made meanwhile.
 	if err := os.Link(temporary, s.path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -132,6 +138,7 @@ func (s *Store) migrate(ctx context.Context, version int) error {
 		if err := s.step(ctx, s.write, i); err != nil {
 			return s.failed("be brought to schema "+strconv.Itoa(i+1), err)
 		}
+		s.boundary(BoundaryMigrated)
 	}
 	return nil
 }
