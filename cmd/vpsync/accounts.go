@@ -78,7 +78,7 @@ const (
 	// sandboxEndpoint is recorded as the endpoint of emulated accounts, so that a state made against one is refused
 	// against a real one.
 	sandboxEndpoint = "https://sandbox.invalid"
-	sandboxToken    = "sandbox"
+	sandboxToken    = "a-sandbox-needs-no-token" // nothing else says this, so what masks tokens leaves all else alone
 	// An embedded sandbox hurries: nobody watches a server boot that does not exist, or waits an hour for a rate limit
 	// that nobody set. `vpsync sandbox serve` has the provider's limits. The first look comes after everything is ready: a
 	// run takes the requests that its plan announced.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
@@ -134,7 +135,22 @@ func LoadKey(from KeySource, lineage string) (Key, error) {
 	case !from.MayCreate:
 		return Key{}, nil
 	}
-	return createKey(path, lineage)
+	key, err := createKey(path, lineage)
+	if err != nil {
+		return Key{}, &UnusableError{Path: path, Summary: "The key of secrets cannot be kept", Err: err,
+			Detail: fmt.Sprintf("secrets are recorded as digests under a key, which could not be made at %s: %s", path, reason(err)),
+			Remedy: "export VPSYNC_STATE_KEY=\"$(openssl rand -hex 32)\"    # and keep it where the next run finds it"}
+	}
+	return key, nil
+}
+
+// reason is what the system said, without the paths.
+func reason(err error) string {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number.Error()
+	}
+	return err.Error()
 }
 
 func createKey(path, lineage string) (Key, error) {
