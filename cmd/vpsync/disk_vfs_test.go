@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -27,9 +28,10 @@ type faultyDisk struct {
 // fault is how an operation fails.
 type fault struct {
 	name string
-	full bool // the disk is full; else it is broken
-	half bool // half of a write is done, all of anything else
-	done bool // it was done, and says that it was not
+	full bool          // the disk is full; else it is broken
+	half bool          // half of a write is done, all of anything else
+	done bool          // it was done, and says that it was not
+	slow time.Duration // nothing fails; it takes so much longer
 }
 
 var theDisk = &faultyDisk{}
@@ -62,6 +64,10 @@ func (d *faultyDisk) next(what string) (fault, bool) {
 	}
 	if d.struck == "" {
 		d.struck = fmt.Sprintf("%s %d", what, d.passed)
+	}
+	if d.how.slow > 0 {
+		time.Sleep(d.how.slow)
+		return fault{}, false
 	}
 	return d.how, true
 }
