@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -59,15 +60,26 @@ func stopAt(name string) func(point string) {
 	}
 }
 
-// killAt ends the process by SIGKILL at the n-th point, and says where that was.
-func killAt(n string) func(point string) {
-	last, err := strconv.Atoi(n)
-	if err != nil {
+// killAt ends the process by SIGKILL at the n-th point, or at the n-th of a name ("recorded", "recorded#2"), and says where that was.
+func killAt(where string) func(point string) {
+	name, nth, numbered := strings.Cut(where, "#")
+	last, err := strconv.Atoi(where)
+	switch {
+	case where == "":
 		return nil
+	case err == nil:
+		name = ""
+	case numbered:
+		last, _ = strconv.Atoi(nth)
+	default:
+		last = 1
 	}
 	points := make(chan int, 1)
 	points <- 0
 	return func(point string) {
+		if name != "" && point != name {
+			return
+		}
 		passed := <-points + 1
 		if passed == last {
 			fmt.Fprintf(os.Stderr, "\nkilled at %s\n", point)
