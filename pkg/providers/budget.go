@@ -272,9 +272,9 @@ func (b *budget) compare(a *answer, sent, now time.Time) {
 	}
 }
 
-// guess is how long to hold back after a refusal that does not say: a share of the window that doubles each time, so that the
-// tries that one request has last for a whole one. The zero value is no guess: the window's length is not known. Answers to what
-// was under way when the first of them came say nothing new.
+// guess is how long to hold back after a refusal that does not say: a share of the window, four times as long each time. The first is
+// soon over, since it may be a stray one, and the tries that one request has last for a whole window. The zero value is no guess: the
+// window's length is not known. Answers to what was under way when the first of them came say nothing new.
 func (w *window) guess(now time.Time) retryAfter {
 	if w.class.Per <= 0 {
 		return retryAfter{}
@@ -283,7 +283,7 @@ func (w *window) guess(now time.Time) retryAfter {
 		return retryAfter{atLeast(w.held.Sub(now)), true, w.silent}
 	}
 	w.silent++
-	return retryAfter{atLeast(w.class.Per >> max(maxRefusals-1-w.silent, 0)), true, w.silent}
+	return retryAfter{atLeast(w.class.Per >> (2 * max(maxRefusals-1-w.silent, 0))), true, w.silent}
 }
 
 // hear updates the window from one answer. Answers may arrive out of order: within a window the smaller number holds.
