@@ -74,6 +74,9 @@ func (c *child) answer(q question) answer {
 		return answer{Declarations: &stack.Declarations, Diagnostics: diags}
 	case doEvaluate:
 		return answer{Response: c.stack.Evaluate(*q.Request)}
+	case doFiles:
+		given, diags := c.stack.VariableFiles()
+		return answer{Given: given, Diagnostics: diags}
 	case doVariables:
 		values, diags := c.stack.VariableValues(q.Request.Variables)
 		return answer{Values: values, Diagnostics: diags}
