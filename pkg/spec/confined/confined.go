@@ -59,7 +59,7 @@ func parse(arguments []string) (l Limits, err error) {
 
 const (
 	// maxAnswer is how many bytes one answer of a child may have.
-	maxAnswer = 256 << 20
+	maxAnswer = 64 << 20
 	// maxComplaint is how much of what a child says when it dies is listened to.
 	maxComplaint = 64 << 10
 )
