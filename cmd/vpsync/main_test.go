@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -25,7 +26,21 @@ func scriptMain() {
 	env := environ(os.Environ())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}))
+	boundary := killAt(env["VPSYNC_TEST_KILL_AT"])
+	if n, err := strconv.Atoi(env["VPSYNC_TEST_PANIC_AT"]); err == nil {
+		boundary = panicAt(n)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: boundary}))
+}
+
+// panicAt crashes at the n-th point, as a mistake in the program would.
+func panicAt(n int) func(point string) {
+	var passed atomic.Int64
+	return func(point string) {
+		if passed.Add(1) == int64(n) {
+			panic("at " + point)
+		}
+	}
 }
 
 // killAt ends the process by SIGKILL at the n-th point, and says where that was.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -63,7 +64,9 @@ func (a *app) variableValues(stack evaluator, flags variableFlags) ([]spec.Varia
 	}
 	for i, given := range flags.values {
 		name, value, ok := strings.Cut(given, "=")
-		if name = strings.TrimSpace(name); !ok || name == "" {
+		name = strings.TrimSpace(name)
+		unnamed := !hclsyntax.ValidIdentifier(name) || strings.Trim(value, "=") == "" && !a.stack.Declares(name)
+		if !ok || unnamed { // a secret whose name was forgotten may hold =, or end in it
 			diags = append(diags, a.namelessVariable(i, given, ok))
 			continue
 		}
@@ -80,7 +83,7 @@ func (a *app) variableValues(stack evaluator, flags variableFlags) ([]spec.Varia
 // a secret whose name was forgotten.
 func (a *app) namelessVariable(i int, given string, assigns bool) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "--var without a name",
-		Detail: fmt.Sprintf("The %s --var has nothing before its =.", ordinal(i+1)), Remedy: "--var name=value"}
+		Detail: fmt.Sprintf("The %s --var has no name of a variable before its =.", ordinal(i+1)), Remedy: "--var name=value"}
 	switch name := strings.TrimSpace(given); {
 	case assigns:
 	case a.stack != nil && a.stack.Declares(name):

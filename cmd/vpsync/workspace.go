@@ -31,6 +31,8 @@ type workspace struct {
 	lock        state.Lock
 	key         state.Key
 	clock       providers.Clock
+	// recorded, if not nil, tells whoever plans nothing what not to log.
+	recorded *state.State
 	// everywhere: plans look at every kind, also at those of which the stack has nothing.
 	everywhere bool
 	// unpriced: plans are not asked what they cost.

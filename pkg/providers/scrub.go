@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -36,7 +37,7 @@ func (r *request) scrub(s string) string {
 		r.written = slices.Compact(r.written)
 	}
 	for _, form := range r.written {
-		s = strings.ReplaceAll(s, form, masked)
+		s = strings.ReplaceAll(s, form, hidden)
 	}
 	for _, form := range r.written {
 		s = hideStart(s, form)
@@ -44,18 +45,36 @@ func (r *request) scrub(s string) string {
 	return s
 }
 
-// disguises are the forms in which a secret may be written.
+// disguises are the forms in which a secret may be written: as it is or as JSON has it, in a text within a text, too, and each of these encoded, by itself or as a part
+// of something longer.
 func disguises(secret string) []string {
 	if len(secret) < minDisguise {
 		return slices.DeleteFunc([]string{secret}, func(s string) bool { return s == "" })
 	}
-	b := []byte(secret)
-	quoted, _ := json.Marshal(secret) // a text has a JSON form, always
-	return []string{
-		secret, strings.Trim(string(quoted), `"`), url.QueryEscape(secret), url.PathEscape(secret),
-		base64.StdEncoding.EncodeToString(b), base64.RawStdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
-		hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)),
+	var all []string
+	for _, text := range slices.Compact([]string{secret, inJSON(secret, false), inJSON(inJSON(secret, false), false), inJSON(secret, true)}) {
+		whole := hex.EncodeToString([]byte(text))
+		all = append(all, text, url.QueryEscape(text), url.PathEscape(text), whole, strings.ToUpper(whole))
+		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			for before := range 3 { // how many bytes of something else share the first group of three
+				encoded := alphabet.EncodeToString(append(make([]byte, before), text...))
+				first := (before*8 + 5) / 6 // what comes before, and after, decides about the characters at the ends
+				all = append(all, encoded[first:(before+len(text))*8/6])
+			}
+		}
 	}
+	return all
+}
+
+// inJSON is a text within a JSON string.
+func inJSON(text string, html bool) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(html)
+	if e.Encode(text) != nil {
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
 }
 
 // hideStart hides what a text holds of a secret's beginning.
@@ -74,7 +93,7 @@ func hideStart(s, secret string) string {
 		for n := minStart; end < len(s) && n < len(secret) && s[end] == secret[n]; n++ {
 			end++
 		}
-		out.WriteString(s[:i] + masked)
+		out.WriteString(s[:i] + hidden)
 		s = s[end:]
 	}
 }
