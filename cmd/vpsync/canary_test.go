@@ -197,6 +197,7 @@ network "more" {
 
 // TestCanaries: a secret from anywhere is nowhere, through the whole life of a stack.
 func TestCanaries(t *testing.T) {
+	t.Parallel() // most of its time it waits for a server that boots
 	begun := time.Now()
 	var (
 		evoticToken = newCanary("token of evotic", "kqzjwxvhpb")
