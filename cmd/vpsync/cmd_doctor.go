@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -46,6 +48,9 @@ func (a *app) doctor(ctx context.Context, only string) (err error) {
 	}
 	w := &workspace{app: a, clock: providers.RealClock()}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	if a.log != nil {
+		w.recorded, _ = a.readState(ctx) // no state, or a damaged one, is another command's to tell
+	}
 	var accounts []doctorAccount
 	var diags spec.Diagnostics
 	told := map[string]bool{}
@@ -163,6 +168,9 @@ func (w *workspace) examine(ctx context.Context, block spec.ProviderBlock, def *
 		return d, said, nil
 	}
 	d.Endpoint = client.Endpoint()
+	if w.recorded != nil {
+		apply.Accounts{block.Account(): client}.Mask(w.recorded)
+	}
 	x, err := client.Examine(ctx)
 	if err != nil {
 		return d, nil, err
@@ -173,16 +181,11 @@ func (w *workspace) examine(ctx context.Context, block spec.ProviderBlock, def *
 
 // shownEndpoint is an address as the environment gives it, where it may be one that cannot be used, and hold what is nobody's business.
 func shownEndpoint(text string) string {
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User == nil && strings.Contains(text, "@") { // a password may hold what ends a host
 		return ""
 	}
-	host, _, _ := strings.Cut(rest, "/")
-	if i := strings.LastIndex(host, "@"); i >= 0 {
-		host = host[i+1:]
-	}
-	host, _, _ = strings.Cut(host, "?")
-	return scheme + "://" + host
+	return u.Scheme + "://" + u.Host
 }
 
 // wrongWith is what an operator should know of what was found, and do about it.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -34,9 +35,22 @@ func scriptMain() {
 	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, h))
 }
 
+// panicAt crashes at the n-th point, as a mistake in the program would.
+func panicAt(n int) func(point string) {
+	var passed atomic.Int64
+	return func(point string) {
+		if passed.Add(1) == int64(n) {
+			panic("at " + point)
+		}
+	}
+}
+
 // testHooks are those that a test asked for in the environment.
 func testHooks(env map[string]string) hooks {
 	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
+	if n, err := strconv.Atoi(env["VPSYNC_TEST_PANIC_AT"]); err == nil {
+		h.boundary = panicAt(n)
+	}
 	if name := env["VPSYNC_TEST_STOP_AT"]; name != "" {
 		h.boundary = stopAt(name)
 		h.locked = func() { h.boundary("locked") }

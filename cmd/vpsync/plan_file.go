@@ -197,7 +197,7 @@ func (w *workspace) fits(s *plan.Saved, path string, st *state.State, flags vari
 // holds, so it would be passed over in silence. What the environment and the stack's files say is not meant for this plan alone.
 func (w *workspace) contradicts(s *plan.Saved, flags variableFlags) string {
 	flags.last = nil
-	all, _ := w.app.variableValues(flags) // what is wrong with them has been told
+	all, _ := w.app.variableValues(w.stack, flags) // what is wrong with them has been told
 	var given []spec.VariableValue
 	for _, v := range all {
 		fromFile := slices.ContainsFunc(flags.files, func(path string) bool { return shownPath(path, filepath.Separator) == v.Origin })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,12 @@ func (f *untrustedFlags) check(dir string, needsBase bool) error {
 		return &remedyError{summary: "Nothing to hold the stack against",
 			detail: "An untrusted stack may change resources alone. Its provider blocks, definitions, settings and state come from the stack as it was reviewed, so that has to be at hand.",
 			remedy: "--base DIR    # the same folder in a checkout of the branch that it shall be merged into"}
-	case f.base == "":
+	}
+	if link := linkIn(dir, f.base); link != "" {
+		return &remedyError{summary: "The stack's folder is a link", detail: fmt.Sprintf("%s leads elsewhere. An untrusted stack could choose where, and files are read there.", link),
+			remedy: "-C DIR    # the folder itself"}
+	}
+	if f.base == "" {
 		return nil
 	}
 	here, err := os.Stat(dir)
@@ -61,6 +67,32 @@ func (f *untrustedFlags) check(dir string, needsBase bool) error {
 	return nil
 }
 
+// linkIn is a link on the way to a folder that comes with the untrusted stack: its last part, and all others that it has in common with
+// the reviewed one. It is empty where there is none.
+func linkIn(dir, base string) string {
+	here, err := filepath.Abs(dir)
+	if err != nil {
+		return "" // said where the stack is read
+	}
+	there := ""
+	if base != "" {
+		there, _ = filepath.Abs(base)
+	}
+	for {
+		if info, err := os.Lstat(here); err == nil && info.Mode()&os.ModeSymlink != 0 {
+			return here
+		}
+		name := filepath.Base(here)
+		if filepath.Dir(here) == here || filepath.Base(there) != name {
+			return ""
+		}
+		here, there = filepath.Dir(here), filepath.Dir(there)
+		if filepath.Base(here) != filepath.Base(there) {
+			return "" // the two checkouts
+		}
+	}
+}
+
 // reviewed is what an untrusted run takes from the stack as it was reviewed.
 type reviewed struct {
 	dir   string
@@ -70,6 +102,7 @@ type reviewed struct {
 // evaluator works out what a stack wants, in this process or in a child.
 type evaluator interface {
 	apply.Configuration
+	VariableFiles() ([]spec.VariableValue, spec.Diagnostics)
 	VariableValues(given []spec.VariableValue) (map[string]cty.Value, spec.Diagnostics)
 }
 
@@ -122,7 +155,7 @@ func (a *app) loadUntrusted(ctx context.Context, vars variableFlags, f untrusted
 		_ = out.close()
 		return nil, spec.Request{}, nil, diags // no definition is read, no variable and no token
 	}
-	request, definitions, problems := a.equip(a.stack, vars)
+	request, definitions, problems := a.equip(a.stack, stack, vars)
 	return out, request, definitions, append(diags, problems...)
 }
 

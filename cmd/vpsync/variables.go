@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -35,9 +36,8 @@ func (v *variableFlags) register(c *cobra.Command) {
 
 // variableValues collects values in rising precedence: vpsync.vars.hcl, *.auto.vars.hcl by name, VPSYNC_VAR_name,
 // --var-file in order, --var in order. Each of those files may be in JSON, its name then ending in .json.
-func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Diagnostics) {
-	var out []spec.VariableValue
-	var diags spec.Diagnostics
+func (a *app) variableValues(stack evaluator, flags variableFlags) ([]spec.VariableValue, spec.Diagnostics) {
+	out, diags := stack.VariableFiles()
 	file := func(name string, src []byte, err error) {
 		if err != nil {
 			diags = append(diags, a.unreadVariables(name, err))
@@ -45,21 +45,6 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 		}
 		values, problems := spec.VariableFile(src, name)
 		out, diags = append(out, values...), append(diags, problems...)
-	}
-	own := func(name string) {
-		src, err := spec.ReadFile(a.dir, name)
-		file(name, src, err)
-	}
-	for _, name := range []string{"vpsync.vars.hcl", "vpsync.vars.hcl.json"} {
-		if _, err := os.Lstat(filepath.Join(a.dir, name)); err == nil {
-			own(name)
-		}
-	}
-	entries, _ := os.ReadDir(a.dir) // a folder that cannot be read is said elsewhere; entries are sorted
-	for _, e := range entries {
-		if strings.HasSuffix(strings.TrimSuffix(e.Name(), ".json"), ".auto.vars.hcl") {
-			own(e.Name())
-		}
 	}
 	brought := len(out)
 	diags = append(diags, a.foreignVariables()...)
@@ -79,7 +64,9 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 	}
 	for i, given := range flags.values {
 		name, value, ok := strings.Cut(given, "=")
-		if name = strings.TrimSpace(name); !ok || name == "" {
+		name = strings.TrimSpace(name)
+		unnamed := !hclsyntax.ValidIdentifier(name) || strings.Trim(value, "=") == "" && !a.stack.Declares(name)
+		if !ok || unnamed { // a secret whose name was forgotten may hold =, or end in it
 			diags = append(diags, a.namelessVariable(i, given, ok))
 			continue
 		}
@@ -96,7 +83,7 @@ func (a *app) variableValues(flags variableFlags) ([]spec.VariableValue, spec.Di
 // a secret whose name was forgotten.
 func (a *app) namelessVariable(i int, given string, assigns bool) spec.Diagnostic {
 	d := spec.Diagnostic{Severity: spec.SeverityError, Summary: "--var without a name",
-		Detail: fmt.Sprintf("The %s --var has nothing before its =.", ordinal(i+1)), Remedy: "--var name=value"}
+		Detail: fmt.Sprintf("The %s --var has no name of a variable before its =.", ordinal(i+1)), Remedy: "--var name=value"}
 	switch name := strings.TrimSpace(given); {
 	case assigns:
 	case a.stack != nil && a.stack.Declares(name):
@@ -148,6 +135,9 @@ func shownPath(path string, separator rune) string {
 // askVariables asks for the values of variables that have none, each once, where there is somebody to ask. An empty answer
 // gives none, which evaluation then says.
 func (a *app) askVariables(ctx context.Context, stack *spec.Declarations, flags variableFlags, values []spec.VariableValue) ([]spec.VariableValue, error) {
+	if a.reviewed != nil { // what an untrusted stack asks for might be any secret
+		return values, nil
+	}
 	if !flags.input || a.json || !a.inTerminal || !a.errTerminal {
 		return values, nil
 	}

@@ -31,6 +31,8 @@ type workspace struct {
 	lock        state.Lock
 	key         state.Key
 	clock       providers.Clock
+	// recorded, if not nil, tells whoever plans nothing what not to log.
+	recorded *state.State
 	// everywhere: plans look at every kind, also at those of which the stack has nothing.
 	everywhere bool
 	// unpriced: plans are not asked what they cost.
@@ -51,12 +53,12 @@ func (a *app) loadStack(vars variableFlags) (*spec.Stack, spec.Request, map[stri
 		return nil, spec.Request{}, nil, diags
 	}
 	a.stack = &stack.Declarations
-	request, definitions, problems := a.equip(a.stack, vars)
+	request, definitions, problems := a.equip(a.stack, stack, vars)
 	return stack, request, definitions, append(diags, problems...)
 }
 
 // equip finds the definitions that a stack's provider blocks name, and the values that its variables are given.
-func (a *app) equip(stack *spec.Declarations, vars variableFlags) (spec.Request, map[string]*providers.Definition, spec.Diagnostics) {
+func (a *app) equip(stack *spec.Declarations, values evaluator, vars variableFlags) (spec.Request, map[string]*providers.Definition, spec.Diagnostics) {
 	request := spec.Request{Schemas: map[string]*spec.Schema{}}
 	definitions := map[string]*providers.Definition{}
 	var diags spec.Diagnostics
@@ -79,8 +81,8 @@ func (a *app) equip(stack *spec.Declarations, vars variableFlags) (spec.Request,
 		definitions[block.Account()] = def
 		request.Schemas[block.Account()] = def.Schema
 	}
-	values, problems := a.variableValues(vars)
-	request.Variables = values
+	given, problems := a.variableValues(values, vars)
+	request.Variables = given
 	return request, definitions, append(diags, problems...)
 }
 

@@ -48,6 +48,17 @@ func (a Accounts) check(st *state.State) error {
 	return errors.Join(all...)
 }
 
+// Mask says to the clients which attributes hold secrets although their kinds do not say so, as far as it was recorded.
+func (a Accounts) Mask(st *state.State) {
+	for _, r := range st.Resources {
+		if c := a[r.Account]; c != nil {
+			for _, name := range r.Hidden {
+				c.Mask(r.Address.Kind, name)
+			}
+		}
+	}
+}
+
 // requests sums what all clients have sent so far.
 func (a Accounts) requests() (reads, writes int) {
 	for _, c := range a {

@@ -118,6 +118,7 @@ func (e *evaluation) relocate() spec.Diagnostics {
 }
 
 func (p *Planner) evaluation(st *state.State) *evaluation {
+	p.Accounts.Mask(st)
 	return &evaluation{planner: p, state: st, replaced: map[spec.Address]bool{}, adopted: map[spec.Address]string{}, answers: map[spec.Address]answer{}}
 }
 
@@ -230,6 +231,15 @@ func (e *evaluation) evaluate(live *plan.Live) error {
 	request.Objects = objects
 	e.objects = objects
 	e.config = e.planner.Stack.Evaluate(request)
+	for _, r := range e.config.Resources { // before anything is asked of an account
+		if c := e.planner.Accounts[r.Account]; c != nil {
+			for name, v := range r.Values {
+				if v.ContainsMarked() {
+					c.Mask(r.Address.Kind, name)
+				}
+			}
+		}
+	}
 	return nil
 }
 

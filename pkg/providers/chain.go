@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 )
 
 // handler carries out one request. A chain of them does what a client has to do, each one thing. The error of the
@@ -25,6 +23,8 @@ type request struct {
 	encoding Encoding
 	ready    func() error
 	secrets  []string // values that must not appear in what is shown; the token is added by authorize
+	written  []string // and how they may be written; scrub makes it
+	scrubbed int      // of how many secrets
 
 	url    *url.URL
 	header http.Header
@@ -44,23 +44,6 @@ func (r *request) String() string {
 
 // class is the rate-limit class that the definition counts the request in.
 func (r *request) class() string { return r.op.Schema.RateLimit }
-
-// scrub hides the request's secrets in a text that may repeat them, such as an API's complaint about a password.
-func (r *request) scrub(s string) string {
-	for _, secret := range r.secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "(sensitive)")
-		}
-	}
-	return s
-}
-
-// hide adds a secret to those that scrub knows.
-func (r *request) hide(secret string) {
-	if !slices.Contains(r.secrets, secret) {
-		r.secrets = append(r.secrets, secret)
-	}
-}
 
 // answer is what came back, on its way up the chain.
 type answer struct {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type Client struct {
 
 	mu    sync.Mutex
 	polls map[string]*sharedPoll // by kind
+	masks map[string][]string    // by kind: attributes that hold secrets although their kind does not say so
 	pages map[string]int         // what the last list of a kind cost
 }
 
@@ -95,7 +97,7 @@ func New(def *Definition, config Config) (*Client, error) {
 	}
 	c := &Client{
 		def: def, config: config, endpoint: endpoint, clock: config.Clock,
-		polls: map[string]*sharedPoll{}, pages: map[string]int{},
+		polls: map[string]*sharedPoll{}, masks: map[string][]string{}, pages: map[string]int{},
 	}
 	c.budget = config.Budgets.budget(def, c.clock, c.endpoint.String(), config.Token)
 	waiting := config.Waiting
@@ -108,7 +110,7 @@ func New(def *Definition, config Config) (*Client, error) {
 	h = authorize(h, def.Auth, endpoint, config.Token) // the token, for this host alone
 	h = identify(h, config.UserAgent)                  // the headers that every request has
 	h = encode(h)                                      // fields become bytes
-	h = logged(h, config.Log, c.clock)                 // what is sent and answered, without secrets
+	h = logged(h, config.Log, c.clock, c.maskedNames)  // what is sent and answered, without secrets
 	h = c.budget.limit(h, waiting)                     // holds back what the API would refuse
 	c.exchange = h
 	h = classify(h, def, config.Account)          // what is known now: done, refused, not sent, unknown
@@ -155,6 +157,35 @@ func (c *Client) Requests() (reads, writes int) {
 	return int(c.reads.Load()), int(c.writes.Load())
 }
 
+// Mask says that an attribute of a kind holds a secret here, although its kind does not say so: a stack gives it one. It is treated as if
+// the kind did, in the log and in what an answer repeats. An attribute that the kind does not have is none.
+func (c *Client) Mask(kind, attribute string) {
+	k := c.def.Kinds[kind]
+	if k == nil || k.attribute(attribute) == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.masks[kind], attribute) {
+		c.masks[kind] = append(slices.Clone(c.masks[kind]), attribute) // whoever reads the list goes on reading its own
+	}
+}
+
+func (c *Client) masked(kind string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.masks[kind]
+}
+
+// maskedNames are the API's names of the masked attributes of a kind.
+func (c *Client) maskedNames(kind string) []string {
+	var names []string
+	for _, attribute := range c.masked(kind) {
+		names = append(names, c.def.Kinds[kind].Wire[attribute].names()...)
+	}
+	return names
+}
+
 // Call is one write, complete.
 type Call struct {
 	Kind      string
@@ -184,7 +215,7 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 	if err != nil {
 		return Result{}, &Error{Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation, Err: err}
 	}
-	r, err := newWrite(kind, op, call)
+	r, err := newWrite(kind, op, call, c.masked(kind.Schema.Name))
 	if err != nil {
 		return Result{}, &Error{
 			Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation,

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -203,9 +204,9 @@ func checkBaseURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q is not a URL", s)
+		return errors.New("it is not a URL") // nor shown: it may hold a password
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Hostname() == "":
-		return fmt.Errorf("%q is not an https:// URL with a host", u.Redacted())
+		return errors.New("it is not an https:// URL with a host")
 	case strings.ContainsFunc(u.Host, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return fmt.Errorf("the host %+q holds letters beyond ASCII, which may look like those of another host: write it as it travels, xn--…", u.Host)
 	case u.User != nil:

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
@@ -174,8 +173,7 @@ func (d *decoder) checkOperations(src *kindSource) {
 	var sensitive []string
 	for _, a := range k.Schema.Attributes {
 		if wire := k.Wire[a.Name]; a.Sensitive {
-			steps := strings.Split(string(wire.ReadFrom), ".")
-			sensitive = append(sensitive, wire.SentAs, steps[len(steps)-1])
+			sensitive = append(sensitive, wire.names()...)
 		}
 	}
 	for _, name := range k.Schema.OperationOrder {

@@ -155,6 +155,12 @@ type Wire struct {
 	Emulate hcl.Expression
 }
 
+// names are those that the attribute's value has in requests and in answers.
+func (w Wire) names() []string {
+	steps := strings.Split(string(w.ReadFrom), ".")
+	return []string{w.SentAs, steps[len(steps)-1]}
+}
+
 // Operation is one request.
 type Operation struct {
 	Schema *spec.Operation

@@ -24,8 +24,9 @@ type field struct {
 	sensitive bool
 }
 
-// newWrite makes the request of a call: its path filled, its fields translated. An error means that nothing can be sent.
-func newWrite(kind *Kind, op *Operation, call Call) (*request, error) {
+// newWrite makes the request of a call: its path filled, its fields translated. Masked are attributes that hold a secret besides those
+// which the kind calls sensitive. An error means that nothing can be sent.
+func newWrite(kind *Kind, op *Operation, call Call, masked []string) (*request, error) {
 	r := &request{kind: call.Kind, op: op, method: op.Method, encoding: op.Encoding, query: queryOf(op)}
 	var err error
 	if r.path, err = fillPath(kind, op, call); err != nil {
@@ -50,13 +51,14 @@ func newWrite(kind *Kind, op *Operation, call Call) (*request, error) {
 		if err := checkWhole(name, wire, v); err != nil {
 			return nil, err
 		}
-		if a.Sensitive {
+		secret := a.Sensitive || slices.Contains(masked, name)
+		if secret {
 			r.secrets = append(r.secrets, texts(v)...)
 		}
 		if v, err = sendAs(wire, v); err != nil {
 			return nil, err
 		}
-		r.fields = append(r.fields, field{name: wire.SentAs, value: v, sensitive: a.Sensitive})
+		r.fields = append(r.fields, field{name: wire.SentAs, value: v, sensitive: secret})
 	}
 	return r, nil
 }

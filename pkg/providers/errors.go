@@ -148,7 +148,7 @@ func (r *request) refusal(def *Definition, account string, a *answer) *Error {
 		e.Definition = r.op.Schema.Place
 	}
 	if a.status >= 300 && a.status < 400 {
-		e.Err = fmt.Errorf("the API redirects to host %q: vpsync never follows, since the token is not for another place", redirectHost(r, a))
+		e.Err = fmt.Errorf("the API redirects to host %q: vpsync never follows, since the token is not for another place", shorten(r.scrub(redirectHost(r, a)), 120))
 		return e
 	}
 	if a.cut != nil || len(strings.TrimSpace(string(a.body))) == 0 {
@@ -198,7 +198,7 @@ func (r *request) failure(outcome Outcome, account string, a *answer, err error)
 func notJSON(r *request, a *answer, err error) error {
 	what := "is not JSON"
 	if kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); kind != "" {
-		what = fmt.Sprintf("is not JSON (%s)", strconv.Quote(shorten(strings.TrimSpace(kind), 60)))
+		what = fmt.Sprintf("is not JSON (%s)", strconv.Quote(shorten(r.scrub(strings.TrimSpace(kind)), 60)))
 		if strings.Contains(kind, "json") {
 			what = "is not usable JSON (" + err.Error() + ")"
 		}
@@ -219,7 +219,7 @@ func redirectHost(r *request, a *answer) string {
 	if r.url != nil {
 		location = r.url.ResolveReference(location)
 	}
-	return shorten(location.Host, 120)
+	return location.Host
 }
 
 func shorten(s string, n int) string {

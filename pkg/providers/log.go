@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// masked stands for a value that must not be shown.
-const masked = "(sensitive)"
+// hidden stands for a value that must not be shown.
+const hidden = "(sensitive)"
 
 // maxLoggedBody bounds what a log line shows of an answer.
 const maxLoggedBody = 2000
 
 // logged writes each request and answer to the debug log. It shows no header, no query and no sensitive field; it
 // sits above authorize, so it never even sees the token.
-func logged(next handler, log *slog.Logger, clock Clock) handler {
+func logged(next handler, log *slog.Logger, clock Clock, masked func(kind string) []string) handler {
 	if log == nil {
 		return next
 	}
@@ -32,7 +32,7 @@ func logged(next handler, log *slog.Logger, clock Clock) handler {
 			log.DebugContext(ctx, "no answer", "request", r.String(), "error", r.scrub(err.Error()), "took", took)
 			return nil, err
 		}
-		log.DebugContext(ctx, "answer", "request", r.String(), "status", a.status, "bytes", len(a.body), "took", took, "body", shownBody(r, a.body))
+		log.DebugContext(ctx, "answer", "request", r.String(), "status", a.status, "bytes", len(a.body), "took", took, "body", shownBody(r, a.body, append(masked(r.kind), r.op.sensitive...)))
 		return a, nil
 	}
 }
@@ -41,7 +41,7 @@ func logged(next handler, log *slog.Logger, clock Clock) handler {
 func shownFields(r *request) string {
 	var parts []string
 	for _, f := range r.fields {
-		shown := masked
+		shown := hidden
 		if !f.sensitive {
 			v, err := jsonOf(f.value)
 			if err != nil {
@@ -58,14 +58,14 @@ func shownFields(r *request) string {
 	return strings.Join(parts, " ")
 }
 
-// shownBody is an answer with the fields masked that the operation's kind calls sensitive. What is not JSON is not shown at
+// shownBody is an answer with the fields masked that hold secrets, by their names. What is not JSON is not shown at
 // all: nobody knows what it holds.
-func shownBody(r *request, body []byte) string {
+func shownBody(r *request, body []byte, secret []string) string {
 	document, err := parseJSON(body)
 	if err != nil {
 		return ""
 	}
-	text, err := json.Marshal(r.scrubAll(maskFields(document, r.op.sensitive)))
+	text, err := json.Marshal(r.scrubAll(maskFields(document, secret)))
 	if err != nil {
 		return ""
 	}
@@ -104,7 +104,7 @@ func maskFields(v any, names []string) any {
 		m := map[string]any{}
 		for k, e := range v {
 			if slices.Contains(names, k) {
-				m[k] = masked
+				m[k] = hidden
 			} else {
 				m[k] = maskFields(e, names)
 			}

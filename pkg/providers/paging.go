@@ -86,6 +86,8 @@ func (l *listing) entries(document any) ([]any, error) {
 // broken is a list that cannot be read as the definition says.
 func (l *listing) broken(a *answer, err error) *Error {
 	r := &request{kind: l.kind, op: l.op, method: l.op.Method, path: l.path}
+	r.hide(l.c.config.Token)
+	err = redactedError{text: r.scrub(err.Error()), err: err} // it may quote the answer
 	return r.failure(Unknown, l.c.config.Account, a, err)
 }
 

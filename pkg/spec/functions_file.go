@@ -108,20 +108,22 @@ func readText(dir, name string) (string, error) {
 	return string(data), err
 }
 
-// privateFolder is vpsync's own, inside the stack's. No function reads it: it holds no configuration, and closing a
-// descriptor of the state's database would drop the locks that this process holds on it.
-const privateFolder = ".vpsync"
+// No function reads these folders: they hold no configuration. vpsync's own has the state, and closing a descriptor of its database
+// would drop the locks that this process holds on it. Git's has the token that a checkout left behind.
+const (
+	privateFolder = ".vpsync"
+	gitFolder     = ".git"
+)
 
 // foreign says why a path is no part of the configuration, or nothing. What leads out of the folder by a symbolic link
-// is refused by the operating system when it is opened; one that leads to vpsync's own folder is followed here, before that.
+// is refused by the operating system when it is opened; one that leads to a folder which is nobody's to read is followed here, before that.
 func foreign(dir, name string) error {
 	clean := filepath.Clean(filepath.FromSlash(name))
 	if !filepath.IsLocal(clean) {
 		return fmt.Errorf("%s leads out of the stack's own folder; copy the file into it", name)
 	}
-	private := fmt.Errorf("%s belongs to vpsync itself and is no part of the configuration", name)
-	if inFolder(privateFolder, clean) {
-		return private
+	if owner := ownerOf(clean); owner != "" {
+		return fmt.Errorf("%s belongs to %s and is no part of the configuration", name, owner)
 	}
 	folder, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -131,15 +133,23 @@ func foreign(dir, name string) error {
 	if err != nil {
 		return nil
 	}
-	if relative, err := filepath.Rel(folder, target); err == nil && inFolder(privateFolder, relative) {
-		return private
+	if relative, err := filepath.Rel(folder, target); err == nil && ownerOf(relative) != "" {
+		return fmt.Errorf("%s belongs to %s and is no part of the configuration", name, ownerOf(relative))
 	}
 	return nil
 }
 
-// inFolder: a clean path is a folder, or lies in it.
-func inFolder(folder, path string) bool {
-	return path == folder || strings.HasPrefix(path, folder+string(filepath.Separator))
+// ownerOf is to whom a clean path belongs that is no configuration's, or empty. Some systems take .GIT for .git.
+func ownerOf(path string) string {
+	for i, part := range strings.Split(path, string(filepath.Separator)) {
+		switch {
+		case strings.EqualFold(part, gitFolder): // of a repository in the repository, too
+			return "git"
+		case i == 0 && strings.EqualFold(part, privateFolder):
+			return "vpsync itself"
+		}
+	}
+	return ""
 }
 
 // fileSet lists the files below a folder of the stack whose paths match a pattern.

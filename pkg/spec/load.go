@@ -186,18 +186,23 @@ func ReadFile(dir, name string) ([]byte, error) {
 func ReadAtMost(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, MaxFileBytes+1)) }
 
 func readLimited(root *os.Root, name string, limit int64) ([]byte, error) {
-	info, err := root.Stat(name) // first: to open a pipe is to wait for its other end
-	if err != nil {
+	regular := func(info fs.FileInfo, err error) error {
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("not a regular file")
+		}
+		return err
+	}
+	if err := regular(root.Stat(name)); err != nil { // first: to open a device may do something
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|withoutWaiting, 0) // it may have become a pipe, which waits for its other end
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if err := regular(f.Stat()); err != nil {
+		return nil, err
+	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 

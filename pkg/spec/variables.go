@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -37,6 +39,43 @@ func VariableFile(src []byte, name string) ([]VariableValue, Diagnostics) {
 	for _, a := range inOrder(body.Attributes) {
 		r := a.Expr.Range()
 		out = append(out, VariableValue{Name: a.Name, Source: string(r.SliceBytes(src)), Origin: name, Range: rangeOf(r), File: true})
+	}
+	return out, diags
+}
+
+// maxVariableBytes is how much the variable files of one stack may hold.
+const maxVariableBytes = 8 << 20
+
+// VariableFiles are the values that the stack's own files give, in rising precedence: vpsync.vars.hcl, then *.auto.vars.hcl by name. Each
+// may be in JSON, its name then ending in .json.
+func (s *Stack) VariableFiles() ([]VariableValue, Diagnostics) {
+	var out []VariableValue
+	var diags Diagnostics
+	var found []string
+	for _, name := range []string{"vpsync.vars.hcl", "vpsync.vars.hcl.json"} {
+		if _, err := os.Lstat(filepath.Join(s.Dir, name)); err == nil {
+			found = append(found, name)
+		}
+	}
+	entries, _ := os.ReadDir(s.Dir) // a folder that cannot be read is said elsewhere; entries are sorted
+	for _, e := range entries {
+		if strings.HasSuffix(strings.TrimSuffix(e.Name(), ".json"), ".auto.vars.hcl") {
+			found = append(found, e.Name())
+		}
+	}
+	total := 0
+	for _, name := range found {
+		src, err := ReadFile(s.Dir, name)
+		if err != nil {
+			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "Variables cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
+			continue
+		}
+		if total += len(src); total > maxVariableBytes {
+			return nil, append(diags, Diagnostic{Severity: SeverityError, Summary: "Variable files are too large",
+				Detail: fmt.Sprintf("Those of %s hold more than %d MiB, up to %s.", s.Dir, maxVariableBytes>>20, name), Remedy: "keep large texts in files of their own, and read them with file()"})
+		}
+		values, problems := VariableFile(src, name)
+		out, diags = append(out, values...), append(diags, problems...)
 	}
 	return out, diags
 }

@@ -28,8 +28,12 @@ import (
 // Limits of a child. Zero values are [DefaultLimits].
 type Limits struct {
 	Memory uint64        // bytes; elsewhere than on Linux the child looks after itself
-	Time   time.Duration // for each question to the child
+	Time   time.Duration // for each question to the child; all together may take five times that
 }
+
+// patience is how many questions may take as long as one may: a plan asks anew whenever it has learnt something, and a stack could make
+// it learn something each time.
+const patience = 5
 
 // DefaultLimits is enough for a stack of 10,000 resources.
 var DefaultLimits = Limits{Memory: 1 << 30, Time: 2 * time.Second}
@@ -55,7 +59,7 @@ func parse(arguments []string) (l Limits, err error) {
 
 const (
 	// maxAnswer is how many bytes one answer of a child may have.
-	maxAnswer = 256 << 20
+	maxAnswer = 64 << 20
 	// maxComplaint is how much of what a child says when it dies is listened to.
 	maxComplaint = 64 << 10
 )
@@ -74,6 +78,7 @@ type Stack struct {
 
 	limits Limits
 	mu     sync.Mutex
+	spent  time.Duration // by all questions
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *json.Decoder
@@ -163,6 +168,15 @@ func (s *Stack) VariableValues(given []spec.VariableValue) (map[string]cty.Value
 	return got.Values, got.Diagnostics
 }
 
+// VariableFiles is [spec.Stack.VariableFiles].
+func (s *Stack) VariableFiles() ([]spec.VariableValue, spec.Diagnostics) {
+	got, diags := s.ask(question{Do: doFiles})
+	if diags != nil {
+		return nil, diags
+	}
+	return got.Given, got.Diagnostics
+}
+
 // Open is [spec.Stack.Open]. The child has one evaluation open at a time: opening another ends the one before.
 func (s *Stack) Open(r spec.Request) spec.Evaluation {
 	_, diags := s.ask(question{Do: doOpen, Request: &r})
@@ -176,10 +190,13 @@ func (s *Stack) ask(q question) (answer, spec.Diagnostics) {
 	if s.ended != nil {
 		return answer{}, *s.ended
 	}
-	late := time.AfterFunc(s.limits.Time, func() { _ = s.cmd.Process.Kill() })
+	left := min(s.limits.Time, patience*s.limits.Time-s.spent)
+	late := time.AfterFunc(left, func() { _ = s.cmd.Process.Kill() })
 	begun := time.Now()
 	got, err := s.exchange(q)
 	inTime := late.Stop()
+	took := time.Since(begun)
+	s.spent += took
 	if err == nil {
 		if got.Stopped == nil {
 			return got, nil
@@ -189,8 +206,8 @@ func (s *Stack) ask(q question) (answer, spec.Diagnostics) {
 	}
 	s.stop()
 	switch {
-	case !inTime || time.Since(begun) >= s.limits.Time:
-		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{Time: true})})
+	case !inTime || took >= left:
+		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{Time: true, Often: left < s.limits.Time})})
 	case s.said.outOfMemory():
 		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{})})
 	case errors.Is(err, errTooLong):
@@ -238,10 +255,14 @@ func (s *Stack) exhausted(by *stopped) spec.Diagnostic {
 	if by.At != nil {
 		what = "This expression"
 	}
-	if by.Time {
+	switch {
+	case by.Time && by.Often:
+		d.Summary = "Evaluation takes too long"
+		d.Detail = fmt.Sprintf("The stack was worked out again and again, for more than %s altogether. It is not trusted, so it gets no more time.", patience*s.limits.Time)
+	case by.Time:
 		d.Summary = "Evaluation takes too long"
 		d.Detail = fmt.Sprintf("%s was not worked out within %s. It is not trusted, so it gets no more time.", what, s.limits.Time)
-	} else {
+	default:
 		d.Summary = "Evaluation takes too much memory"
 		d.Detail = fmt.Sprintf("%s needs more than %d MiB. It is not trusted, so it gets no more.", what, s.limits.Memory>>20)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,10 @@ func Serve(in io.Reader, out io.Writer, arguments []string) error {
 		}
 		c.since.Store(time.Now().UnixNano())
 		got := c.answer(q)
+		got.Diagnostics = readable(got.Diagnostics)
+		if got.Response != nil {
+			got.Response.Diagnostics = readable(got.Response.Diagnostics)
+		}
 		c.since.Store(0)
 		if err := c.say(got); err != nil {
 			return err
@@ -74,6 +79,9 @@ func (c *child) answer(q question) answer {
 		return answer{Declarations: &stack.Declarations, Diagnostics: diags}
 	case doEvaluate:
 		return answer{Response: c.stack.Evaluate(*q.Request)}
+	case doFiles:
+		given, diags := c.stack.VariableFiles()
+		return answer{Given: given, Diagnostics: diags}
 	case doVariables:
 		values, diags := c.stack.VariableValues(q.Request.Variables)
 		return answer{Values: values, Diagnostics: diags}
@@ -101,6 +109,27 @@ func (c *child) answer(q question) answer {
 		return answer{Diagnostics: c.opened.Postconditions(*q.Address)}
 	}
 	return failed(fmt.Sprintf("it cannot %q", q.Do))
+}
+
+// maxDiagnostics is how many problems of a stack are told: whoever has more of them means to fill a log.
+const maxDiagnostics = 1000
+
+// readable is as much of what is wrong as anybody reads: errors before warnings where there is too much.
+func readable(all spec.Diagnostics) spec.Diagnostics {
+	if len(all) <= maxDiagnostics {
+		return all
+	}
+	slices.SortStableFunc(all, func(a, b spec.Diagnostic) int {
+		switch x, y := a.Severity == spec.SeverityError, b.Severity == spec.SeverityError; {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	return append(all[:maxDiagnostics:maxDiagnostics], spec.Diagnostic{Severity: all[maxDiagnostics].Severity, Summary: fmt.Sprintf("%d more problems", len(all)-maxDiagnostics),
+		Detail: "They are not shown, since the stack is not trusted."})
 }
 
 func failed(why string) answer {

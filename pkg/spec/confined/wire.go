@@ -9,6 +9,7 @@ const (
 	doLoad      = "load"
 	doEvaluate  = "evaluate"
 	doVariables = "variables"
+	doFiles     = "files"
 	doOpen      = "open"
 	// Of the evaluation that was opened last.
 	doKnow           = "know"
@@ -26,17 +27,19 @@ type question struct {
 }
 
 type answer struct {
-	Declarations *spec.Declarations `json:",omitempty"`
-	Response     *spec.Response     `json:",omitempty"`
-	Resources    []*spec.Resource   `json:",omitempty"`
-	Values       spec.Values        `json:",omitempty"`
-	Diagnostics  spec.Diagnostics   `json:",omitempty"`
-	Stopped      *stopped           `json:",omitempty"`
+	Declarations *spec.Declarations   `json:",omitempty"`
+	Response     *spec.Response       `json:",omitempty"`
+	Resources    []*spec.Resource     `json:",omitempty"`
+	Values       spec.Values          `json:",omitempty"`
+	Given        []spec.VariableValue `json:",omitempty"`
+	Diagnostics  spec.Diagnostics     `json:",omitempty"`
+	Stopped      *stopped             `json:",omitempty"`
 }
 
 // stopped is the last answer of a child that gave up before it would be killed.
 type stopped struct {
 	Time    bool // it took too long; else it took too much memory
+	Often   bool // no question did by itself, but all together
 	At      *spec.Range
 	Snippet string
 }

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package spec
+
+// withoutWaiting is nothing where folders hold no pipes.
+const withoutWaiting = 0
