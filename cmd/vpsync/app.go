@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -84,13 +86,18 @@ type app struct {
 }
 
 // run is the whole program: it answers with the exit code.
-func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) int {
+func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) (code int) {
 	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), settings: map[string]accountSettings{}, runID: newID(), printed: &outlet{to: s.out}}
 	a.out = a.printed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())
 	defer a.cancelStop()
+	defer func() {
+		if mistake := recover(); mistake != nil {
+			code = a.crashed(mistake, debug.Stack())
+		}
+	}()
 	interrupts := make(chan int, 1)
 	go a.watch(ctx, cancel, interrupts)
 
@@ -107,6 +114,26 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 	default:
 	}
 	return a.finish(err)
+}
+
+// crashed tells of a mistake of vpsync's own. Left to itself a crash would end with 2, which means that there are changes.
+func (a *app) crashed(mistake any, stack []byte) int {
+	if visit := (*dag.Panic)(nil); errors.As(asError(mistake), &visit) {
+		mistake, stack = visit.Value, visit.Stack
+	}
+	code, detail := exitFailed, "Nothing was changed."
+	if a.begun() {
+		code, detail = exitIncomplete, "What was sent is in the journal, and the next run settles it."
+	}
+	_ = render.Diagnostics(a.errs, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "vpsync made a mistake of its own",
+		Detail: detail + " Please report what follows.", Remedy: "https://github.com/vpsync/vpsync/issues"}}, a.errOptions())
+	fmt.Fprintf(render.NewWriter(a.errs), "\nvpsync %s: %v\n\n%s", versionText(), mistake, stack)
+	return code
+}
+
+func asError(value any) error {
+	err, _ := value.(error)
+	return err
 }
 
 // watch turns the first interrupt into "finish what is in flight" where something is in flight, and the second, or the

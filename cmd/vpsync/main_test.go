@@ -35,21 +35,11 @@ func scriptMain() {
 	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, h))
 }
 
-// panicAt crashes at the n-th point, as a mistake in the program would.
-func panicAt(n int) func(point string) {
-	var passed atomic.Int64
-	return func(point string) {
-		if passed.Add(1) == int64(n) {
-			panic("at " + point)
-		}
-	}
-}
-
 // testHooks are those that a test asked for in the environment.
 func testHooks(env map[string]string) hooks {
 	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
-	if n, err := strconv.Atoi(env["VPSYNC_TEST_PANIC_AT"]); err == nil {
-		h.boundary = panicAt(n)
+	if where := env["VPSYNC_TEST_PANIC_AT"]; where != "" {
+		h.boundary = panicAt(where)
 	}
 	if name := env["VPSYNC_TEST_STOP_AT"]; name != "" {
 		h.boundary = stopAt(name)
@@ -74,8 +64,22 @@ func stopAt(name string) func(point string) {
 	}
 }
 
-// killAt ends the process by SIGKILL at the n-th point, or at the n-th of a name ("recorded", "recorded#2"), and says where that was.
+// killAt ends the process by SIGKILL at a point, and says where that was.
 func killAt(where string) func(point string) {
+	return at(where, func(point string) {
+		fmt.Fprintf(os.Stderr, "\nkilled at %s\n", point)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal arrives before anything else happens
+	})
+}
+
+// panicAt crashes at a point, as a mistake in the program would.
+func panicAt(where string) func(point string) {
+	return at(where, func(point string) { panic("at " + point) })
+}
+
+// at does something at the n-th point, or at the n-th of a name: "16", "recorded", "recorded#2". It is nil where no point is named.
+func at(where string, do func(point string)) func(point string) {
 	name, nth, numbered := strings.Cut(where, "#")
 	last, err := strconv.Atoi(where)
 	switch {
@@ -88,19 +92,11 @@ func killAt(where string) func(point string) {
 	default:
 		last = 1
 	}
-	points := make(chan int, 1)
-	points <- 0
+	var passed atomic.Int64
 	return func(point string) {
-		if name != "" && point != name {
-			return
+		if (name == "" || point == name) && passed.Add(1) == int64(last) {
+			do(point)
 		}
-		passed := <-points + 1
-		if passed == last {
-			fmt.Fprintf(os.Stderr, "\nkilled at %s\n", point)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {} // the signal arrives before anything else happens
-		}
-		points <- passed
 	}
 }
 

@@ -102,6 +102,29 @@ func TestWalkStopsBeginningWhenCancelled(t *testing.T) {
 }
 
 // TestWalkIsBounded holds that exactly limit visits run at once where so many could.
+func TestWalkWaitsForOthersBeforeItPanics(t *testing.T) {
+	begun, finished := make(chan struct{}), false
+	defer func() {
+		got, ok := recover().(*dag.Panic)
+		require.True(t, ok)
+		require.Equal(t, "a mistake", got.Value)
+		require.Contains(t, string(got.Stack), "TestWalkWaits")
+		require.True(t, finished)
+	}()
+	dag.Walk(t.Context(), 3, edges(nil), 2, func(_ context.Context, i int) error {
+		switch i {
+		case 0:
+			<-begun
+			panic("a mistake")
+		case 1:
+			close(begun)
+			finished = true
+			return nil
+		}
+		return nil
+	})
+}
+
 func TestWalkIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, most atomic.Int32

@@ -3,6 +3,8 @@ package dag
 import (
 	"container/heap"
 	"context"
+	"fmt"
+	"runtime/debug"
 )
 
 // Outcome is what became of one node.
@@ -20,7 +22,8 @@ const (
 // what to make of ctx. With a limit of one the order is that of [Sort]. Nodes on a cycle are
 // skipped.
 //
-// Visits run in goroutines of their own, all of which have ended when Walk returns.
+// Visits run in goroutines of their own, all of which have ended when Walk returns. Where one panics no other begins, and Walk panics
+// with a [*Panic] once those that run have ended: they may have to record what they did.
 func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit func(ctx context.Context, i int) error) []Outcome {
 	g := build(n, after)
 	w := walk{graph: g, outcomes: make([]Outcome, n), waiting: make([]int, n), bad: make([]bool, n)}
@@ -31,32 +34,49 @@ func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit 
 		}
 	}
 	type ended struct {
-		node int
-		err  error
+		node     int
+		err      error
+		panicked *Panic
 	}
+	var panicked *Panic
 	limit = max(limit, 1)
 	results := make(chan ended, min(limit, n))
 	running := 0
 	for {
 		for running < limit && len(w.ready) > 0 {
 			i := heap.Pop(&w.ready).(int)
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || panicked != nil {
 				w.end(i, Skipped)
 				continue
 			}
 			running++
-			go func() { results <- ended{i, visit(ctx, i)} }()
+			go func() {
+				e := ended{node: i}
+				defer func() {
+					if value := recover(); value != nil {
+						e.panicked = &Panic{Value: value, Stack: debug.Stack()}
+					}
+					results <- e
+				}()
+				e.err = visit(ctx, i)
+			}()
 		}
 		if running == 0 {
 			break
 		}
 		e := <-results
 		running--
-		if e.err != nil {
+		if panicked == nil {
+			panicked = e.panicked
+		}
+		if e.err != nil || e.panicked != nil {
 			w.end(e.node, Failed)
 		} else {
 			w.end(e.node, Done)
 		}
+	}
+	if panicked != nil {
+		panic(panicked)
 	}
 	for i := range w.outcomes {
 		if w.outcomes[i] == "" {
@@ -65,6 +85,14 @@ func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit 
 	}
 	return w.outcomes
 }
+
+// Panic is what a visit panicked with, once all others that were under way have ended.
+type Panic struct {
+	Value any
+	Stack []byte // of the visit
+}
+
+func (p *Panic) Error() string { return fmt.Sprint(p.Value) }
 
 type walk struct {
 	graph
