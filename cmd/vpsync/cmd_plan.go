@@ -201,6 +201,7 @@ func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error)
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	w.app.warned = append(w.app.warned, diags...)
 	w.app.complete(made.Plan)
 	if len(diags) > 0 && !w.app.json {
 		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())

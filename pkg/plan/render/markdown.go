@@ -25,6 +25,8 @@ type Report struct {
 	Accounts bool       // there are several, and each object says its own
 	// Brakes do not hold this plan once it is reviewed, so they warn and do not ask.
 	Reviewed bool
+	// OfFiles: the plan was made of files alone, so it has no digest that anybody could apply.
+	OfFiles bool
 	// Command completes a vpsync command to paste; nil leaves it as it is.
 	Command func(string) string
 	// Most bounds the result, in bytes; 0 is MostMarkdown.
@@ -386,7 +388,7 @@ func (m *markdown) graph() {
 // foot says which plan this is, and of what it was made. It is never left out.
 func (m *markdown) foot() string {
 	var parts []string
-	if m.Plan != nil {
+	if m.Plan != nil && !m.OfFiles {
 		parts = append(parts, "digest "+Code(m.Plan.Digest()))
 	}
 	if m.Commit != "" {
