@@ -153,7 +153,7 @@ func (a *app) newStep(runner *github.Runner) (*step, error) {
 
 // connect makes the client, where a token was given.
 func (s *step) connect() error {
-	if s.inputs.token == "" {
+	if s.inputs.token == "" || s.pull != nil && s.pull.FromFork() { // a fork's run has one, but it may only read
 		return nil
 	}
 	var err error
@@ -217,6 +217,13 @@ func readInputs(env map[string]string) (actionInputs, error) {
 func (s *step) run(ctx context.Context) (int, error) {
 	if err := s.allowed(); err != nil {
 		return exitFailed, err
+	}
+	if s.pull != nil {
+		remove, err := s.apart(ctx)
+		if err != nil {
+			return exitFailed, err
+		}
+		defer func() { _ = remove() }() // it lies in the runner's folder for what goes with the run
 	}
 	var err error
 	code := exitDone

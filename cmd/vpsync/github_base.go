@@ -34,17 +34,9 @@ func (s *step) base(ctx context.Context) (dir string, remove func() error, err e
 			detail: fmt.Sprintf("The stack of a pull request is held against the branch that it wants to be merged into, and the checkout does not have that one's commit %s.", commit),
 			remedy: "- uses: actions/checkout@v4\n  with:\n    fetch-depth: 2"}
 	}
-	parent, err := os.MkdirTemp(s.env["RUNNER_TEMP"], "vpsync-base-")
+	tree, remove, err := s.tree(ctx, commit)
 	if err != nil {
-		return "", remove, err
-	}
-	tree := filepath.Join(parent, "tree")
-	remove = func() error {
-		_, err := s.git(context.WithoutCancel(ctx), "worktree", "remove", "--force", tree)
-		return errors.Join(err, os.RemoveAll(parent))
-	}
-	if _, err := s.git(ctx, "worktree", "add", "--detach", "--force", tree, commit); err != nil {
-		return "", func() error { return nil }, errors.Join(&remedyError{summary: "The reviewed stack cannot be checked out", detail: sentenceOf(err.Error())}, os.RemoveAll(parent))
+		return "", remove, &remedyError{summary: "The reviewed stack cannot be checked out", detail: sentenceOf(err.Error())}
 	}
 	dir = filepath.Join(tree, filepath.FromSlash(s.inputs.directory))
 	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !hasStack(dir, info) {
@@ -53,6 +45,38 @@ func (s *step) base(ctx context.Context) (dir string, remove func() error, err e
 		return "", remove, err
 	}
 	return dir, remove, nil
+}
+
+// tree checks a commit out into a folder of the runner's, and gives what removes it again.
+func (s *step) tree(ctx context.Context, commit string) (dir string, remove func() error, err error) {
+	none := func() error { return nil }
+	parent, err := os.MkdirTemp(s.env["RUNNER_TEMP"], "vpsync-tree-")
+	if err != nil {
+		return "", none, err
+	}
+	dir = filepath.Join(parent, "tree")
+	if _, err := s.git(ctx, "worktree", "add", "--detach", "--force", dir, commit); err != nil {
+		return "", none, errors.Join(err, os.RemoveAll(parent))
+	}
+	return dir, func() error {
+		_, err := s.git(context.WithoutCancel(ctx), "worktree", "remove", "--force", dir)
+		return errors.Join(err, os.RemoveAll(parent))
+	}, nil
+}
+
+// apart takes the stack of a pull request from a work tree of its own where it would have git's folder beside it: a stack may read what lies
+// in its folder, and actions/checkout leaves a token in .git/config.
+func (s *step) apart(ctx context.Context) (remove func() error, err error) {
+	remove = func() error { return nil }
+	if info, err := os.Lstat(filepath.Join(s.dir, ".git")); err != nil || !info.IsDir() {
+		return remove, nil
+	}
+	dir, remove, err := s.tree(ctx, "HEAD")
+	if err != nil {
+		return remove, &remedyError{summary: "The pull request cannot be checked out", detail: sentenceOf(err.Error())}
+	}
+	s.dir = dir
+	return remove, nil
 }
 
 // hasStack: the folder has files of a configuration.

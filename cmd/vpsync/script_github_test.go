@@ -43,6 +43,9 @@ func cmdGitHub(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(r.Begin())
 	case "pull":
 		tell(r.Open(number(1), slices.Contains(args, "-fork")))
+		r.Server.Lock()
+		defer r.Server.Unlock()
+		ts.Setenv("PULL_HEAD", r.Server.Pulls[number(1)].Head.SHA)
 	case "merge":
 		tell(r.Merge(number(1)))
 	case "event":
