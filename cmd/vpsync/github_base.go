@@ -31,7 +31,7 @@ func (s *step) base(ctx context.Context) (dir string, remove func() error, err e
 	}
 	if _, err := s.git(ctx, "cat-file", "-e", commit+"^{tree}"); err != nil {
 		return "", remove, &remedyError{summary: "The reviewed stack is not at hand",
-			detail: fmt.Sprintf("The stack of a pull request is held against the branch that it wants to be merged into, and the checkout does not have that one's commit %s.", commit),
+			detail: fmt.Sprintf("The stack of a pull request is held against the branch that it wants to be merged into, and the checkout does not have that one's commit %s (%s).", commit, strings.TrimSuffix(err.Error(), ".")),
 			remedy: "- uses: actions/checkout@v4\n  with:\n    fetch-depth: 2"}
 	}
 	tree, remove, err := s.tree(ctx, commit)

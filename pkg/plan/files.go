@@ -26,7 +26,7 @@ func OfFiles(reviewed, proposed *spec.Response) *Plan {
 			before = &spec.Resource{}
 			c.Action, c.Cause = Create, CauseNew
 		}
-		c.Attributes = differences(r.Kind, before.Values, r.Values)
+		c.Attributes = differences(r.Kind, c.Cause, before.Values, r.Values)
 		if c.Action == Update && slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Effect == EffectReplace }) {
 			c.Action, c.LosesData = Replace, r.Kind.HoldsData
 		}
@@ -54,7 +54,7 @@ func OfFiles(reviewed, proposed *spec.Response) *Plan {
 }
 
 // differences are the attributes in which two sets of values differ, in the order of the schema. Of a secret none of its values is shown.
-func differences(kind *spec.Kind, before, after spec.Values) []AttributeChange {
+func differences(kind *spec.Kind, cause Cause, before, after spec.Values) []AttributeChange {
 	var out []AttributeChange
 	for _, a := range kind.Attributes {
 		was, secretly := unmarked(before[a.Name])
@@ -62,7 +62,7 @@ func differences(kind *spec.Kind, before, after spec.Values) []AttributeChange {
 		if was.RawEquals(is) {
 			continue
 		}
-		c := AttributeChange{Name: a.Name, Before: was, After: is, Cause: CauseConfig, Effect: EffectUpdate, Operation: "update"}
+		c := AttributeChange{Name: a.Name, Before: was, After: is, Cause: cause, Effect: EffectUpdate, Operation: "update"}
 		if a.OnChange == spec.OnReplace {
 			c.Effect, c.Operation = EffectReplace, ""
 		}
