@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/pkg/github/githubtest"
+	"go.yaml.in/yaml/v3"
 )
 
 // actionRun runs the Action's command in this process, on the sandbox, and gives what the runner made of it.
@@ -82,5 +83,54 @@ func TestCommandsStayText(t *testing.T) {
 				require.Empty(t, left)
 			})
 		}
+	}
+}
+
+// action.yml hands on every input and every output that the command has, and no other.
+func TestActionFile(t *testing.T) {
+	text, err := os.ReadFile("../../action.yml")
+	require.NoError(t, err)
+	var file struct {
+		Inputs  map[string]struct{ Default string } `yaml:"inputs"`
+		Outputs map[string]struct{ Value string }   `yaml:"outputs"`
+		Runs    struct {
+			Steps []struct {
+				Env map[string]string `yaml:"env"`
+				Run string            `yaml:"run"`
+			} `yaml:"steps"`
+		} `yaml:"runs"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &file))
+	require.Equal(t, slices.Sorted(slices.Values(actionOutputs)), slices.Sorted(maps.Keys(file.Outputs)))
+	for name, o := range file.Outputs {
+		require.Equal(t, "${{ steps.run.outputs."+name+" }}", o.Value)
+	}
+	env := map[string]string{}
+	for _, s := range file.Runs.Steps {
+		require.NotContains(t, s.Run, "${{", "an input that is pasted into a script is a script")
+		maps.Copy(env, s.Env)
+	}
+	defaults := map[string]string{}
+	for name, in := range file.Inputs {
+		if name == "version" {
+			require.Equal(t, "${{ inputs.version }}", env["VPSYNC_VERSION"])
+			continue
+		}
+		require.Equal(t, "${{ inputs."+name+" }}", env["INPUT_"+strings.ToUpper(name)])
+		defaults["INPUT_"+strings.ToUpper(name)] = in.Default
+	}
+	given, err := readInputs(defaults)
+	require.NoError(t, err)
+	given.token = ""
+	none, err := readInputs(map[string]string{})
+	require.NoError(t, err)
+	require.Equal(t, none, given, "the defaults of action.yml are those of the command")
+	page, err := os.ReadFile("../../docs/github-action.md")
+	require.NoError(t, err)
+	for name := range file.Inputs {
+		require.Contains(t, string(page), "| `"+name+"` |")
+	}
+	for _, name := range actionOutputs {
+		require.Contains(t, string(page), "`"+name+"`")
 	}
 }

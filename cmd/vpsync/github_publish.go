@@ -53,8 +53,8 @@ func (s *step) publish(ctx context.Context) {
 	if err := s.runner.Page(render.Markdown(s.report)); err != nil {
 		tell("The page of the step could not be written", err)
 	}
-	if s.pull == nil || s.inputs.comment == "false" || s.inputs.command == "drift" {
-		return
+	if s.pull == nil || s.inputs.comment == "false" || s.inputs.command != "plan" && s.inputs.command != "apply" {
+		return // a comment stands for a plan that may be applied: nothing else writes over it
 	}
 	if s.client == nil {
 		fmt.Fprintln(s.errs, "\nThere is no token, so no comment is written.")
