@@ -33,11 +33,28 @@ sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes o
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
 .PHONY: test-all
-test-all: check sweep test-race test-root ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace
+test-all: check sweep test-race test-root test-action ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
 	$(GO) test ./cmd/vpsync -v -timeout 5m -run '$(MACHINE)'
+
+.PHONY: test-action
+test-action: ## lint the workflows, and run the Action's own steps in a local runner
+	$(GO) tool -modfile=tools/actionlint.mod actionlint .github/workflows/*.yml
+	cd examples/github-action && $(GO) tool -modfile=../../tools/actionlint.mod actionlint -config-file /dev/null .github/workflows/*.yml
+	$(GO) build -modfile=tools/act.mod -o bin/act github.com/nektos/act
+	$(GO) test -count=1 -timeout 15m ./examples/github-action -act $(abspath bin/act)
+
+.PHONY: release
+release: ## binaries of VERSION for every system, with their checksums, in dist/release
+	rm -rf dist/release && mkdir -p dist/release
+	@set -e; for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+	  os=$${target%/*}; arch=$${target#*/}; name=vpsync_$(VERSION)_$${os}_$${arch}; \
+	  if [ $$os = windows ]; then name=$$name.exe; fi; \
+	  echo $$name; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/release/$$name ./cmd/vpsync; \
+	done
+	cd dist/release && sha256sum vpsync_* > SHA256SUMS
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)

@@ -44,6 +44,9 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/apply", "pkg/sandbox", "apply must not know whether the account is real"},
 	{"pkg/apply", "pkg/state/sqlite", "apply writes through the Store contract"},
 	{"pkg/apply", "github.com/spf13/cobra", "flags live in cmd/vpsync"},
+	{"pkg/github", "pkg/plan", "a client of GitHub carries texts; what they are about is the caller's"},
+	{"pkg/github", "pkg/spec", "a client of GitHub evaluates nothing"},
+	{"pkg/github", "pkg/apply", "a client of GitHub starts nothing"},
 	{"examples/own-provider/tern", "pkg", "a host that shared code with its client would prove nothing"},
 }
 

@@ -65,6 +65,8 @@ type app struct {
 	settings map[string]accountSettings
 
 	readersTold sync.Once // of warnOfReaders
+	// warned are the warnings that were shown of a stack that was planned.
+	warned spec.Diagnostics
 
 	// runID names this run in the lock, the journal and the history.
 	runID string
@@ -235,7 +237,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 		{"The main job:", []*cobra.Command{a.initCommand(), a.fmtCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
 		{"Objects and questions:", []*cobra.Command{a.taskCommand(), a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
 		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.historyCommand(), a.blameCommand(), a.costCommand(), a.stateCommand()}},
-		{"About the tool:", []*cobra.Command{a.doctorCommand(), a.providersCommand(), a.schemaCommand(), a.sandboxCommand(), a.versionCommand(), a.manCommand()}},
+		{"About the tool:", []*cobra.Command{a.doctorCommand(), a.providersCommand(), a.schemaCommand(), a.githubCommand(), a.sandboxCommand(), a.versionCommand(), a.manCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {

@@ -125,10 +125,12 @@ type job struct {
 	expect  string      // the digest that the plan must have, or empty
 	saved   *plan.Saved // the plan that it must be, or nil
 	path    string      // of that one's file
+	// judge, where not nil, looks at the plan instead of a person, and says why it is not to be carried out.
+	judge func(*apply.Made) error
 }
 
 // reviewed: somebody has looked at exactly this plan.
-func (j job) reviewed() bool { return j.expect != "" || j.saved != nil }
+func (j job) reviewed() bool { return j.expect != "" || j.saved != nil || j.judge != nil }
 
 // applyPlan is the commands apply and destroy.
 func (a *app) applyPlan(ctx context.Context, j job) (err error) {
@@ -205,6 +207,11 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 		return differs("Planned anew, the same resources would be changed otherwise than "+j.path+" says: the account has moved since.", j.saved.Plan, made.Plan)
 	case j.expect != "" && digest != j.expect:
 		return differs(fmt.Sprintf("Its digest is %s, and %s was expected.", digest, j.expect), nil, made.Plan)
+	}
+	if j.judge != nil {
+		if err := j.judge(made); err != nil {
+			return err
+		}
 	}
 	if made.Plan.Blocked() {
 		return a.blocked(made.Plan, view)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/github"
+	"github.com/vpsync/vpsync/pkg/github/githubtest"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
@@ -38,7 +41,7 @@ func TestManualExamples(t *testing.T) {
 			line = strings.TrimSpace(line)
 			seen++
 			t.Run(line, func(t *testing.T) {
-				x := example{t: t, dir: t.TempDir()}
+				x := example{t: t, dir: t.TempDir(), env: map[string]string{}}
 				require.NoError(t, os.CopyFS(x.dir, os.DirFS(applied)))
 				require.NoError(t, os.Chmod(filepath.Join(x.dir, ".vpsync", "sandbox", "state.db"), 0o600)) // a copy has the common mode
 				line = x.prepare(p.path, line)
@@ -57,6 +60,7 @@ func TestManualExamples(t *testing.T) {
 type example struct {
 	t   *testing.T
 	dir string
+	env map[string]string // besides HOME
 }
 
 // vpsync does what an example rests on.
@@ -141,6 +145,23 @@ func (x example) prepare(command, line string) string {
 		line = strings.Replace(line, someNetwork, id, 1)
 	case "vpsync state restore":
 		line = strings.Replace(line, someBackup, x.find(x.vpsync("state", "restore", "--json"), "name", first), 1)
+	case "vpsync github run", "vpsync github post":
+		server := githubtest.Start("")
+		x.t.Cleanup(server.Close)
+		maps.Copy(x.env, server.Environment(x.dir))
+		commit, repo := strings.Repeat("a", 40), &github.Repo{FullName: server.Repository}
+		fork := github.Pull{Number: 7, State: "open", Head: github.Side{SHA: commit, Repo: &github.Repo{FullName: "mallory/infra"}}, Base: github.Side{Repo: repo}}
+		server.Pulls[7] = fork
+		event, err := json.Marshal(github.Event{WorkflowRun: &github.Run{Event: "pull_request", HeadSHA: commit, HeadRepository: fork.Head.Repo}})
+		require.NoError(x.t, err)
+		report, err := json.Marshal(forkReport{FormatVersion: formatVersion, Pull: 7, Head: commit, Stack: "prod", Text: "text"})
+		require.NoError(x.t, err)
+		maps.Copy(x.env, map[string]string{"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": filepath.Join(x.dir, "event.json"), "GITHUB_WORKSPACE": x.dir})
+		if command == "vpsync github post" {
+			maps.Copy(x.env, map[string]string{"GITHUB_EVENT_NAME": "workflow_run", "INPUT_TOKEN": githubtest.BotToken})
+		}
+		require.NoError(x.t, os.WriteFile(x.env["GITHUB_EVENT_PATH"], event, 0o600))
+		require.NoError(x.t, os.WriteFile(filepath.Join(x.dir, "report.json"), report, 0o600))
 	case "vpsync sandbox serve":
 		line = strings.Replace(line, ":8080", ":0", 1)
 	}
@@ -173,7 +194,8 @@ func (x example) run(line string) (int, string) {
 		signals <- os.Interrupt // it would serve until then
 	}
 	s := streams{in: in, out: &out, errs: &errs, inTerminal: true, outWidth: width, errWidth: width}
-	code := run(context.Background(), append(args, "--sandbox"), map[string]string{"HOME": x.dir}, s, signals, hooks{})
+	x.env["HOME"] = x.dir
+	code := run(context.Background(), append(args, "--sandbox"), x.env, s, signals, hooks{})
 	if slices.Contains(words, "dot") {
 		require.True(x.t, strings.HasPrefix(out.String(), "digraph"), out.String())
 	}

@@ -79,6 +79,7 @@ type planOptions struct {
 	detailed bool
 	refresh  string
 	destroy  bool
+	markdown bool
 	out      string
 }
 
@@ -101,6 +102,7 @@ not in files of variables.`,
 	o.register(c)
 	o.trust.register(c)
 	c.Flags().StringVar(&o.out, "out", "", "save the plan in a `file`, for vpsync apply FILE")
+	c.Flags().BoolVar(&o.markdown, "markdown", false, "print the plan as a comment for a merge request, at most 65,536 characters")
 	c.Flags().BoolVar(&o.destroy, "destroy", false, "plan what vpsync destroy would do")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
 	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
@@ -133,6 +135,9 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 			return err
 		}
 	}
+	if o.markdown && a.json {
+		return wrongUsage("--json and --markdown: give one of them")
+	}
 	if err := o.trust.check(a.dir, true); err != nil {
 		return err
 	}
@@ -151,7 +156,12 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 			return err
 		}
 	}
-	if err := a.showPlan(made.Plan); err != nil {
+	if o.markdown {
+		_, err = fmt.Fprint(a.out, render.Markdown(a.report(made, "")))
+	} else {
+		err = a.showPlan(made.Plan)
+	}
+	if err != nil {
 		return err
 	}
 	if o.out != "" && !a.json {
@@ -191,6 +201,7 @@ func (w *workspace) checked(made *apply.Made, diags spec.Diagnostics, err error)
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	w.app.warned = append(w.app.warned, diags...)
 	w.app.complete(made.Plan)
 	if len(diags) > 0 && !w.app.json {
 		_ = render.Diagnostics(w.app.errs, diags, w.app.errOptions())

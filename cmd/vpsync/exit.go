@@ -50,6 +50,8 @@ var commandExits = map[string][]int{
 	"apply":           {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"destroy":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"drift":           {exitDone, exitFailed, exitChanges, exitInterrupted},
+	"github run":      {exitDone, exitFailed, exitChanges, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
+	"github post":     {exitDone, exitFailed, exitInterrupted},
 	"doctor":          {exitDone, exitFailed, exitInterrupted},
 	"import":          {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
 	"resolve":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/vpsync/vpsync/pkg/github/githubtest"
 )
 
 func TestMain(m *testing.M) {
@@ -117,6 +118,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			e.Values[repositoryKey] = &githubtest.Repository{}
 			return nil
 		},
 	})

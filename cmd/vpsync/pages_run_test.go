@@ -124,6 +124,10 @@ func (p *pageRun) check(page string) string {
 				continue
 			}
 			anew[i] = p.console(b)
+		case "yaml":
+			if err := pipeline(b.text); err != nil {
+				p.problem(b.line, "%v", err)
+			}
 		default:
 			p.problem(b.line, "nobody knows what a %s block is", b.language)
 		}

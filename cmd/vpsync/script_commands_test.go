@@ -39,6 +39,8 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"serve":           cmdServe,
 		"seed":            cmdSeed,
 		"tern":            cmdTern,
+		"github":          cmdGitHub,
+		"action":          cmdAction,
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,

@@ -193,40 +193,50 @@ func (p *Plan) whole() bool {
 
 // Difference says in a few lines what another plan does otherwise: what was reviewed, and what would be done.
 func Difference(reviewed, now *Plan) []string {
-	text := func(p *Plan) map[string]string {
-		all := map[string]string{}
-		for _, c := range p.Changes {
-			if c.Action == NoOp {
-				continue
-			}
-			one := Plan{Changes: []*Change{c}, Definitions: p.Definitions}
-			name := c.Address.String()
-			if c.Deposed != "" {
-				name += " (replaced object " + c.Deposed + ")"
-			}
-			all[name] = string(c.Action) + "\x00" + one.Digest()
+	return DifferenceOf(reviewed.Fingerprints(), now.Fingerprints())
+}
+
+// Fingerprint stands for a change where two plans are compared: its action, and what tells it from another change of the same resource.
+type Fingerprint struct {
+	Action Action `json:"action"`
+	Digest string `json:"digest"` // the first 16 digits of one that covers what Plan.Digest covers
+}
+
+// Fingerprints are those of all changes but no-ops, by address.
+func (p *Plan) Fingerprints() map[string]Fingerprint {
+	all := map[string]Fingerprint{}
+	for _, c := range p.Changes {
+		if c.Action == NoOp {
+			continue
 		}
-		return all
+		one := Plan{Changes: []*Change{c}, Definitions: p.Definitions}
+		name := c.Address.String()
+		if c.Deposed != "" {
+			name += " (replaced object " + c.Deposed + ")"
+		}
+		all[name] = Fingerprint{c.Action, one.Digest()[:16]}
 	}
-	was, is := text(reviewed), text(now)
+	return all
+}
+
+// DifferenceOf is Difference of what is known of two plans.
+func DifferenceOf(was, is map[string]Fingerprint) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(was)) {
-		before, _, _ := strings.Cut(was[name], "\x00")
-		after, _, _ := strings.Cut(is[name], "\x00")
+		before, after := was[name], is[name]
 		switch {
-		case is[name] == was[name]:
-		case is[name] == "":
-			out = append(out, fmt.Sprintf("%s: %s was planned, and nothing is to be done now", name, before))
-		case before != after:
-			out = append(out, fmt.Sprintf("%s: %s was planned, and now it is %s", name, before, after))
+		case after == before:
+		case after.Action == "":
+			out = append(out, fmt.Sprintf("%s: %s was planned, and nothing is to be done now", name, before.Action))
+		case before.Action != after.Action:
+			out = append(out, fmt.Sprintf("%s: %s was planned, and now it is %s", name, before.Action, after.Action))
 		default:
-			out = append(out, fmt.Sprintf("%s: another %s than the one that was planned", name, before))
+			out = append(out, fmt.Sprintf("%s: another %s than the one that was planned", name, before.Action))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(is)) {
-		if was[name] == "" {
-			after, _, _ := strings.Cut(is[name], "\x00")
-			out = append(out, fmt.Sprintf("%s: %s was not planned", name, after))
+		if _, both := was[name]; !both {
+			out = append(out, fmt.Sprintf("%s: %s was not planned", name, is[name].Action))
 		}
 	}
 	return out

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/github"
+	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/pkg/plan/render"
+)
+
+// review is which plan somebody has looked at.
+type review struct {
+	digest string // empty where nobody has, and why says so
+	why    string
+	was    map[string]plan.Fingerprint // what is known of that plan, or nil
+}
+
+// apply is the command apply: the plan is made again, and carried out only if it is the one that was reviewed.
+func (s *step) apply(ctx context.Context) (int, error) {
+	if s.state == "" {
+		return exitFailed, &remedyError{summary: "The state would be lost",
+			detail: "It is kept in the folder of the stack, which goes with the checkout; the next run would buy everything again. VPSYNC_STATE names a file that stays, on a runner of your own.",
+			remedy: "env:\n  VPSYNC_STATE: /var/lib/vpsync/prod/state.db"}
+	}
+	reviewed, err := s.reviewOf(ctx)
+	if err != nil {
+		return exitFailed, err
+	}
+	var made *apply.Made
+	judge := func(m *apply.Made) error {
+		made = m
+		s.planned(m)
+		return s.judge(m.Plan, reviewed)
+	}
+	err = s.applyPlan(ctx, job{command: "apply", vars: s.variables(), options: plan.Options{Reviewed: true}, run: runFlags{parallelism: 10}, judge: judge})
+	code := exitCodeOf(err)
+	if made == nil {
+		return code, err
+	}
+	switch {
+	case code == exitDone && len(made.Plan.Steps) == 0:
+		s.say("", "**Nothing was to be done**: the account is as the configuration says.")
+	case code == exitDone:
+		s.say("NOTE", "**Applied**: exactly the plan below was carried out, and a second look found everything as it should be."+s.seeRun())
+		s.outputs["summary"] = "Applied: " + render.Done(made.Plan.Counts) + "."
+	case code == exitIncomplete:
+		s.say("CAUTION", "**Not everything of this plan was carried out**, or it is not as it should be. The next apply goes on from where this one ended."+s.seeRun())
+	}
+	return code, err
+}
+
+func (s *step) say(alert, words string) {
+	s.report.Said = append(s.report.Said, render.Saying{Alert: alert, Words: words})
+}
+
+// reviewOf finds out which plan was reviewed: the one that expect_digest names, or the one in the token's own comment on the pull request
+// that was merged, for the head that was merged.
+func (s *step) reviewOf(ctx context.Context) (*review, error) {
+	r := &review{digest: s.inputs.expect}
+	if s.client == nil {
+		r.why = "There is no token to read the comment with."
+		return r, nil
+	}
+	repository := s.env["GITHUB_REPOSITORY"]
+	var err error
+	if s.pull, err = s.client.MergedAs(ctx, repository, s.env["GITHUB_SHA"]); err != nil {
+		return nil, &remedyError{summary: "GitHub does not say which pull request was merged", detail: sentenceOf(err.Error())}
+	}
+	if s.pull == nil {
+		r.why = "The commit is not the merge of a pull request."
+		return r, nil
+	}
+	own, err := s.client.Own(ctx, repository, s.pull.Number, s.stack)
+	if err != nil {
+		return nil, &remedyError{summary: "The comment cannot be read", detail: sentenceOf(err.Error())}
+	}
+	r.why = fmt.Sprintf("Pull request %d has no plan of this stack for the commit that was merged.", s.pull.Number)
+	for _, c := range own {
+		if c.Marker.Head != s.pull.Head.SHA || !digestForm.MatchString(c.Marker.Digest) {
+			continue
+		}
+		if s.marker.Digest != "" && s.marker.Digest != c.Marker.Digest {
+			r.why = fmt.Sprintf("Pull request %d has two comments with different plans of this stack.", s.pull.Number)
+			s.marker = github.Marker{Stack: s.stack}
+			return r, nil
+		}
+		s.marker = c.Marker // it stays what was reviewed, whatever the comment says from now on
+	}
+	if r.digest == "" {
+		r.digest = s.marker.Digest
+	}
+	if r.digest != "" && r.digest == s.marker.Digest && json.Unmarshal(s.marker.Data, &r.was) != nil {
+		r.was = nil
+	}
+	return r, nil
+}
+
+// judge lets a plan pass that was reviewed, or that does nothing.
+func (s *step) judge(p *plan.Plan, r *review) error {
+	digest := p.Digest()
+	switch {
+	case digest == r.digest, len(p.Steps) == 0 && !p.Blocked():
+		return nil
+	case r.digest == "":
+		s.say("CAUTION", "**Nothing was applied**: nobody has reviewed this plan. To apply it, run the workflow by hand with the digest below as `expect_digest`."+s.seeRun())
+		return s.unreviewed("Nobody has reviewed this plan", r.why+" Nothing was sent.", digest)
+	}
+	var differs []string
+	if r.was != nil {
+		differs = plan.DifferenceOf(r.was, p.Fingerprints())
+	}
+	text := ""
+	for _, line := range differs {
+		text += render.Escape(line) + "\n"
+	}
+	s.report.Said = append(s.report.Said, render.Saying{Alert: "CAUTION",
+		Words: "**Nothing was applied**: this is not the plan that was reviewed. To apply it all the same, run the workflow by hand with the digest below as `expect_digest`." + s.seeRun(), Text: text})
+	detail := fmt.Sprintf("Its digest is %s, and %s was reviewed: the account, the state or the branch has moved since.", digest, r.digest)
+	if len(differs) > 0 {
+		detail += " What differs: " + listNames(differs, 8) + "."
+	}
+	return s.unreviewed("The plan is not the one that was reviewed", detail+" Nothing was sent.", digest)
+}
+
+func (s *step) unreviewed(summary, detail, digest string) error {
+	return &exitError{code: exitNeedsAnswer, err: &remedyError{summary: summary, detail: detail, remedy: "run the workflow by hand, with expect_digest: " + digest}}
+}
