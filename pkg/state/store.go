@@ -113,3 +113,10 @@ func (AddChanges) write()     {}
 func (SetOutputs) write()     {}
 func (SetSettled) write()     {}
 func (SetSecretKey) write()   {}
+
+// Deferrer is a Store whose commits are costly, since each asks somebody far away.
+type Deferrer interface {
+	// Defer takes writes in as Commit does, and Load has them at once; they become durable later: with the next commit, within a part of
+	// a minute, or when the lock is given back. It is for what is found out again after a crash.
+	Defer(ctx context.Context, writes ...Write) error
+}
