@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/plan"
@@ -34,6 +35,8 @@ type streams struct {
 type hooks struct {
 	// boundary is called at each point of an apply where a crash leaves a different trace.
 	boundary func(point string)
+	// lease is how long the lock of a state in a git remote outlives its holder; 0 is what users have.
+	lease time.Duration
 }
 
 // app is one run of the program: global options, streams and environment.
@@ -58,6 +61,9 @@ type app struct {
 	settings map[string]accountSettings
 
 	readersTold sync.Once // of warnOfReaders
+
+	// lockTimeout is how long a run waits for another one that holds the lock.
+	lockTimeout time.Duration
 
 	// runID names this run in the lock, the journal and the history.
 	runID string

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -23,9 +24,10 @@ func TestMain(m *testing.M) {
 // of a released vpsync does that.
 func scriptMain() {
 	env := environ(os.Environ())
+	lease, _ := time.ParseDuration(env["VPSYNC_TEST_LEASE"])
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}))
+	os.Exit(run(context.Background(), os.Args[1:], env, standardStreams(), signals, hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"]), lease: lease}))
 }
 
 // killAt ends the process by SIGKILL at the n-th point, and says where that was.

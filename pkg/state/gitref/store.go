@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,6 +74,19 @@ func CheckName(name string) error {
 		}
 	}
 	return git.CheckRef("refs/vpsync/" + name)
+}
+
+// DefaultName is the name of the state of a folder of a repository, by its path with slashes. It is another one for each folder; where
+// it could not be, the error says so.
+func DefaultName(folder string) (string, error) {
+	if folder == "" {
+		return "main", nil
+	}
+	name := strings.ReplaceAll(folder, "/", "--")
+	if name == "main" || strings.Contains(folder, "--") || CheckName(name) != nil {
+		return "", fmt.Errorf("no name can be made of the folder %q", folder)
+	}
+	return name, nil
 }
 
 // Open finds the remote of a repository. It asks the remote nothing yet.
