@@ -83,15 +83,6 @@ func (r *Repo) Push(ctx context.Context, remote string, updates ...Update) error
 	return err
 }
 
-// Refused says whether a remote refuses, by its settings, references that do not go forward, and deletions.
-func Refused(err error) (backward, deletion bool) {
-	var failed *Error
-	if !errors.As(err, &failed) {
-		return false, false
-	}
-	return strings.Contains(failed.Output, "non-fast-forward"), strings.Contains(failed.Output, "deletion prohibited") || strings.Contains(failed.Output, "denying ref deletion")
-}
-
 // Local is what a reference of this repository points at, or empty.
 func (r *Repo) Local(ctx context.Context, name string) string {
 	out, err := r.run(ctx, nil, "look for "+name, "rev-parse", "--verify", "--quiet", "--end-of-options", name)

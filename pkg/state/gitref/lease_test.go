@@ -202,9 +202,9 @@ func TestALostAnswer(t *testing.T) {
 // TestARemoteThatGoesForwardOnly: some are configured to take neither a commit in the place of another nor a deletion.
 func TestARemoteThatGoesForwardOnly(t *testing.T) {
 	p := newPlace(t)
-	p.git(p.remote, "config", "receive.denyNonFastForwards", "true")
-	p.git(p.remote, "config", "receive.denyDeletes", "true")
-	s := p.open(p.clone(), Options{})
+	hook := "#!/bin/sh\nzero=$(echo $2 | tr 0-9a-f 0)\n[ $2 = $zero ] || { [ $3 != $zero ] && git merge-base --is-ancestor $2 $3; } || { echo denied >&2; exit 1; }\n"
+	require.NoError(t, os.WriteFile(filepath.Join(p.remote, "hooks", "update"), []byte(hook), 0o755))
+	s := p.open(p.clone(), Options{Beat: 40 * time.Millisecond})
 	l := statetest.Take(t, s, "one")
 	run := state.Run{ID: "r", Command: "apply", Actor: "ada", Started: statetest.Start}
 	statetest.Commit(t, s, state.PutAccount{Account: statetest.Account}, state.PutRun{Run: run})
@@ -219,6 +219,7 @@ func TestARemoteThatGoesForwardOnly(t *testing.T) {
 	changes, err := other.Changes(t.Context(), "r")
 	require.NoError(t, err)
 	require.Len(t, changes, 2, "each once")
+	require.Greater(t, strings.Count(p.git(p.remote, "log", "--format=%h", "refs/vpsync/web"), "\n"), 3, "no commit replaced another one")
 	require.NoError(t, next.Release())
 }
 

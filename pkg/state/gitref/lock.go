@@ -170,28 +170,27 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 
 // putNote puts a note in the place of another. The error is ErrLockLost where that one is not there any more.
 func (s *Store) putNote(ctx context.Context, from string, n note) (string, error) {
-	id, err := s.writeNote(ctx, n)
-	if err != nil {
-		return "", s.unusable("be locked", err)
-	}
-	failed := s.repo.Push(ctx, s.options.Remote, git.Update{Ref: s.key, Old: from, New: id})
-	if backward, _ := git.Refused(failed); backward {
-		if id, err = s.writeNote(ctx, n, from); err != nil {
+	var failed error
+	for _, parents := range [][]string{nil, {from}} { // some remotes take only what goes forward
+		id, err := s.writeNote(ctx, n, parents...)
+		if err != nil {
 			return "", s.unusable("be locked", err)
 		}
-		failed = s.repo.Push(ctx, s.options.Remote, git.Update{Ref: s.key, Old: from, New: id})
-	}
-	if failed == nil {
-		return id, nil
-	}
-	refs, err := s.refs(ctx) // what was not answered may have been done
-	switch {
-	case err != nil:
-		return "", err
-	case refs[s.key] == id:
-		return id, nil
-	case refs[s.key] != from:
-		return "", state.ErrLockLost
+		if failed = s.repo.Push(ctx, s.options.Remote, git.Update{Ref: s.key, Old: from, New: id}); failed == nil {
+			return id, nil
+		}
+		refs, err := s.refs(ctx) // what was not answered may have been done
+		switch {
+		case err != nil:
+			return "", err
+		case refs[s.key] == id:
+			return id, nil
+		case refs[s.key] != from:
+			return "", state.ErrLockLost
+		}
+		if from == "" {
+			break
+		}
 	}
 	return "", s.unreachable("be locked", failed)
 }

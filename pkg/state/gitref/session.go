@@ -284,15 +284,6 @@ func (l *lock) push(last bool) error {
 			l.arrived(p, updates, began)
 			return nil
 		}
-		if backward, deletion := git.Refused(failed); backward && !l.linear || deletion && p.note == nil {
-			if deletion {
-				p.note = &note{BrokenAt: l.brokenAt}
-			} else {
-				l.linear = true
-			}
-			updates, err = l.objects(ctx, p)
-			continue
-		}
 		refs, asking := s.repo.Refs(ctx, s.options.Remote, s.ref, s.key)
 		if asking == nil {
 			switch arrived, mine := l.compare(refs, updates); {
@@ -310,6 +301,14 @@ func (l *lock) push(last bool) error {
 			}
 			if refused++; refused >= refusals {
 				return s.unreachable("be written", failed)
+			}
+			if !l.linear || p.note == nil { // some remotes take only what goes forward
+				l.linear = true
+				if p.note == nil {
+					p.note = &note{BrokenAt: l.brokenAt}
+				}
+				updates, err = l.objects(ctx, p)
+				continue
 			}
 		}
 		if sleep(ctx, s.options.Beat/4) != nil {
