@@ -38,6 +38,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"kill-each-point":  cmdKillEachPoint,
 		"serve":            cmdServe,
 		"kill-each-runner": cmdKillEachRunner,
+		"unlocks":          cmdUnlocks,
 		"seed":             cmdSeed,
 		"tern":             cmdTern,
 

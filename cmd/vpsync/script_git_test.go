@@ -97,3 +97,16 @@ func convergeRunners(ts *testscript.TestScript, stack, when string) {
 	}
 	ts.Fatalf("%s: five applies did not converge", when)
 }
+
+// cmdUnlocks breaks the lock that the message printed last names, as an operator does who knows that its holder is dead; without waiting
+// for as long.
+func cmdUnlocks(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: unlocks STACK")
+	}
+	id := askedToUnlock.FindStringSubmatch(ts.ReadFile("stderr"))
+	if id == nil {
+		ts.Fatalf("no lock was named:\n%s", ts.ReadFile("stderr"))
+	}
+	expectExit(ts, 0, "vpsync", []string{"unlock", id[1], "-C", ts.MkAbs(args[0])})
+}
