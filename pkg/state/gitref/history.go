@@ -154,6 +154,38 @@ func (s *Store) changes(ctx context.Context, wanted func(state.Change) bool) ([]
 	return slices.DeleteFunc(p.changes, func(c state.Change) bool { return !wanted(c) }), nil
 }
 
+// mostTold is how many resources a message names.
+const mostTold = 100
+
+// did says what the changes of a commit did, a line for each resource, with the attributes.
+func (m *model) did() string {
+	var order []string
+	attributes := map[string][]string{}
+	for _, row := range m.changes {
+		var c state.Change
+		if c.UnmarshalJSON([]byte(row.Body)) != nil {
+			continue
+		}
+		line := c.Action + " " + row.Column
+		if _, seen := attributes[line]; !seen {
+			order, attributes[line] = append(order, line), nil
+		}
+		if c.Attribute != "" && c.Action == "update" && !slices.Contains(attributes[line], c.Attribute) {
+			attributes[line] = append(attributes[line], c.Attribute)
+		}
+	}
+	slices.Sort(order)
+	if more := len(order) - mostTold; more > 0 {
+		order = append(order[:mostTold:mostTold], fmt.Sprintf("and %d more", more))
+	}
+	for i, line := range order {
+		if names := attributes[line]; len(names) > 0 {
+			order[i] = line + ": " + strings.Join(names, ", ")
+		}
+	}
+	return strings.Join(order, "\n")
+}
+
 // counts says what the changes of a commit did, in words: "2 create, 1 update".
 func (m *model) counts() string {
 	type resource struct{ action, address string }

@@ -137,6 +137,17 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Lock takes the lock. Of one that is held it waits for a sign of life: its holder is named where there is one, unless Patience lasts;
 // where there is none for a lease of this process's own clock, the lock is taken over.
 func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error) {
+	l, err := s.lock(ctx, owner, (*lock).begin)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.held = l
+	s.mu.Unlock()
+	return l, nil
+}
+
+func (s *Store) lock(ctx context.Context, owner state.Owner, begin func(*lock, context.Context) error) (*lock, error) {
 	switch {
 	case s.options.ReadOnly:
 		return nil, errReadOnly
@@ -158,12 +169,9 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 			return nil, err
 		}
 		l := newLock(s, owner, brokenAt, id, began)
-		if err := l.begin(ctx); err != nil {
+		if err := begin(l, ctx); err != nil {
 			return nil, errors.Join(err, l.Release())
 		}
-		s.mu.Lock()
-		s.held = l
-		s.mu.Unlock()
 		return l, nil
 	}
 }

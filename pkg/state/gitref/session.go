@@ -326,7 +326,11 @@ func (l *lock) objects(ctx context.Context, p *parcel) ([]git.Update, error) {
 		if l.linear {
 			parent = p.tip
 		}
-		id, err := s.write(ctx, p.files, []string{parent}, p.message, signature(l.owner.User, l.owner.Host))
+		var parents []string
+		if parent != "" {
+			parents = []string{parent}
+		}
+		id, err := s.write(ctx, p.files, parents, p.message, signature(l.owner.User, l.owner.Host))
 		if err != nil {
 			return nil, err
 		}
@@ -453,6 +457,9 @@ func (m *model) message() string {
 		body = fmt.Sprintf("\n\nRun %s on %s", r.ID, orUnknown(r.Host))
 		if r.Commit != "" {
 			body += "\nStack " + r.Commit
+		}
+		if did := m.did(); did != "" {
+			body = "\n\n" + did + body
 		}
 	}
 	return title + body + fmt.Sprintf("\nSerial %d\n", m.meta.Serial)
