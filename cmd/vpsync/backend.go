@@ -76,6 +76,9 @@ func (a *app) openState(ctx context.Context, readOnly bool) (stateStore, error) 
 		}
 		return store, a.notMigrated(ctx, store)
 	}
+	if err := a.notMovedOn(); err != nil {
+		return nil, err
+	}
 	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: readOnly})
 	if err != nil {
 		return nil, err // not a nil *sqlite.Store in an interface
@@ -120,6 +123,18 @@ func (a *app) notMigrated(ctx context.Context, store *gitref.Store) error {
 	}
 	return &remedyError{summary: "The state is still in its file", remedy: "vpsync state migrate",
 		detail: fmt.Sprintf("The stack's state block has it kept by git, but %s has no state yet, and %s holds one.", store.Where(), a.statePath())}
+}
+
+// notMovedOn is the same for the way back: the state block was removed, and the state is where that said.
+func (a *app) notMovedOn() error {
+	if _, err := os.Stat(a.statePath()); !errors.Is(err, fs.ErrNotExist) || a.sandbox {
+		return nil
+	}
+	if _, err := os.Stat(a.statePath() + movedSuffix); err != nil {
+		return nil
+	}
+	return &remedyError{summary: "The state has moved on", remedy: "vpsync state migrate",
+		detail: fmt.Sprintf("The stack has no state block for git any more, but its state was migrated from %s into the repository's remote.", a.statePath())}
 }
 
 // tellWatching says why nothing happens for a while.

@@ -103,7 +103,11 @@ func (a *app) listBackups(ctx context.Context) error {
 		case !errors.As(k.Problem, &damaged):
 			serial = "unreadable"
 		}
-		t.Row(k.Name, made, fmt.Sprint(k.Size), serial, resources)
+		size := ""
+		if k.Size > 0 { // a commit has none
+			size = fmt.Sprint(k.Size)
+		}
+		t.Row(k.Name, made, size, serial, resources)
 	}
 	return t.Write(a.out, a.tableOptions())
 }

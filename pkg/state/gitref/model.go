@@ -113,6 +113,8 @@ func (e *edit) write(w state.Write) error {
 		e.m.meta.Settled = true
 	case state.SetSecretKey:
 		e.m.meta.SecretKey = w.ID
+	case state.SetSerial:
+		e.m.meta.Serial = max(e.m.meta.Serial, w.Serial)
 	case state.PutRun:
 		e.m.runs[rows[0].Key] = rows[0]
 	case state.AddChanges:

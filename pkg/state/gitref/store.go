@@ -395,3 +395,6 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Ref is the reference that the state is on.
+func (s *Store) Ref() string { return s.ref }

@@ -29,6 +29,8 @@ type (
 	settled struct{}
 	// secretKey notes which key the digests are made with.
 	secretKey string
+	// serial is one that the commit's is not below.
+	serial int64
 )
 
 // encode turns writes into rows. Each is read back, so that nothing is written that cannot be.
@@ -63,6 +65,8 @@ func encodeOne(w state.Write) ([]write, error) {
 		return []write{settled{}}, nil
 	case state.SetSecretKey:
 		return []write{secretKey(w.ID)}, nil
+	case state.SetSerial:
+		return []write{serial(w.Serial)}, nil
 	case state.AddChanges:
 		for _, r := range rows {
 			out = append(out, change{run: r.Key, address: r.Column, body: r.Body})
@@ -170,6 +174,11 @@ func (settled) into(t *transaction) error {
 
 func (k secretKey) into(t *transaction) error {
 	t.meta.secretKey = string(k)
+	return nil
+}
+
+func (s serial) into(t *transaction) error {
+	t.meta.serial = max(t.meta.serial, int64(s))
 	return nil
 }
 
