@@ -143,6 +143,14 @@ func (a *app) tellWatching(owner state.Owner, until time.Time) {
 		render.Escape(owner.Command), render.Escape(owner.User), render.Escape(owner.Host), until.UTC().Format("15:04:05 MST"))
 }
 
+// whereState names the state for messages.
+func (w *workspace) whereState() string {
+	if far, ok := w.store.(interface{ Where() string }); ok {
+		return far.Where()
+	}
+	return w.app.statePath()
+}
+
 // lockState takes the lock. Of a file's it tries again while the patience lasts: the operating system frees it when its holder ends.
 func (a *app) lockState(ctx context.Context, store state.Store, command string) (state.Lock, error) {
 	clock := providers.RealClock()

@@ -141,6 +141,8 @@ func (x example) prepare(command, line string) string {
 		line = strings.Replace(line, someNetwork, id, 1)
 	case "vpsync state restore":
 		line = strings.Replace(line, someBackup, x.find(x.vpsync("state", "restore", "--json"), "name", first), 1)
+	case "vpsync state push":
+		x.vpsync("state", "pull", filepath.Join(x.dir, "copy.db"))
 	case "vpsync sandbox serve":
 		line = strings.Replace(line, ":8080", ":0", 1)
 	}

@@ -23,7 +23,7 @@ func (a *app) pullCommand() *cobra.Command {
 		Use: "pull [FILE]", Short: "Print the state, or copy it into a file",
 		Long: `Without an argument it prints everything that is recorded as JSON lines, one row each. With a file, which must not exist, it copies
 the state with its history there, where --state finds it and vpsync state push takes it from.`,
-		Example: "  vpsync state pull | grep '\"server.web\"'\n  vpsync state pull copy.db",
+		Example: "  vpsync state pull > state.jsonl\n  vpsync state pull copy.db",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.pull(c.Context(), "")
@@ -182,7 +182,8 @@ nobody goes on with it; a reference in a remote stays until somebody deletes it.
 			case err != nil:
 				return err
 			case a.sandbox:
-				return wrongUsage("The sandbox's state is always in its file")
+				fmt.Fprintln(a.errs, "There is nothing to migrate: the sandbox's state is always in its file.")
+				return nil
 			case settings.Backend == spec.BackendGit:
 				return a.migrateToGit(c.Context(), settings)
 			}

@@ -67,7 +67,7 @@ func TestStore(t *testing.T) {
 		n := 0
 		return func() state.Store {
 			n++
-			return p.open(clones[n%2], Options{Lease: 8 * time.Second, Beat: 300 * time.Millisecond})
+			return p.open(clones[n%2], Options{Lease: 5 * time.Second, Beat: 300 * time.Millisecond})
 		}
 	})
 }

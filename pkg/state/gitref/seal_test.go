@@ -13,7 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-var sealed = Options{Seal: true, Secret: []byte("of the tests"), Lease: 8 * time.Second, Beat: 300 * time.Millisecond}
+var sealed = Options{Seal: true, Secret: []byte("of the tests"), Lease: 5 * time.Second, Beat: 300 * time.Millisecond}
 
 func TestSealedStore(t *testing.T) {
 	statetest.Run(t, func(t *testing.T) func() state.Store {

@@ -275,6 +275,9 @@ func (l *lock) push(last bool) error {
 	updates, err := l.objects(ctx, p)
 	p.began = time.Now()
 	for refused := 0; ; {
+		if err != nil && ctx.Err() != nil {
+			return l.expired(err)
+		}
 		if err != nil {
 			return s.unusable("be written", err)
 		}
