@@ -18,4 +18,3 @@ type Kept struct {
 	// Problem is why it cannot be put back, or nil: a *state.DamagedError or *state.UnusableError about the copy itself.
 	Problem error
 }
-

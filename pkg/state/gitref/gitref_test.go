@@ -61,6 +61,7 @@ func (p *place) open(clone string, o Options) *Store {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	statetest.Run(t, func(t *testing.T) func() state.Store {
 		p := newPlace(t)
 		clones := []string{p.clone(), p.clone()}

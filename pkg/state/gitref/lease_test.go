@@ -87,7 +87,7 @@ func TestAHolderStopsAfterHalfALease(t *testing.T) {
 		s := p.open(p.clone(), Options{})
 		l := statetest.Take(t, s, "one")
 		statetest.Commit(t, s, state.PutAccount{Account: statetest.Account})
-		time.Sleep(time.Hour)
+		time.Sleep(10 * time.Minute)
 		require.NoError(t, l.Check(), "it shows signs of life")
 
 		require.NoError(t, os.Rename(p.remote, p.remote+".away"))

@@ -172,4 +172,3 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (before string
 
 // Close gives the lock back.
 func (r *Restore) Close() error { return r.lock.Release() }
-

@@ -16,6 +16,7 @@ import (
 var sealed = Options{Seal: true, Secret: []byte("of the tests"), Lease: 5 * time.Second, Beat: 300 * time.Millisecond}
 
 func TestSealedStore(t *testing.T) {
+	t.Parallel()
 	statetest.Run(t, func(t *testing.T) func() state.Store {
 		p := newPlace(t)
 		clone := p.clone()
