@@ -41,6 +41,8 @@ type hooks struct {
 	locked func()
 	// hurry is how long an embedded sandbox takes to provision, and poll after what time it is looked at; zero is what users get.
 	hurry, poll time.Duration
+	// lease is how long the lock of a state in a git remote outlives its holder; 0 is what users have.
+	lease time.Duration
 }
 
 // app is one run of the program: global options, streams and environment.
@@ -67,6 +69,9 @@ type app struct {
 	readersTold sync.Once // of warnOfReaders
 	// warned are the warnings that were shown of a stack that was planned.
 	warned spec.Diagnostics
+
+	// lockTimeout is how long a run waits for another one that holds the lock.
+	lockTimeout time.Duration
 
 	// runID names this run in the lock, the journal and the history.
 	runID string

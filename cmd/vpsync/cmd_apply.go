@@ -20,11 +20,13 @@ type runFlags struct {
 	autoApprove bool
 	parallelism int
 	grace       string
+	lockTimeout time.Duration
 }
 
 func (f *runFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	c.Flags().IntVar(&f.parallelism, "parallelism", 10, "carry out at most `N` changes at once")
+	c.Flags().DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for a run that holds the lock")
 	c.Flags().StringVar(&f.grace, "grace", "", "how late an unanswered request may still take effect, such as 30s (also VPSYNC_GRACE)")
 }
 
@@ -145,6 +147,10 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	if o.parallelism < 1 {
 		return wrongUsage("--parallelism takes a count of 1 or more")
 	}
+	if o.lockTimeout < 0 {
+		return wrongUsage("--lock-timeout %s: it is a duration such as 30s or 2m", o.lockTimeout)
+	}
+	a.lockTimeout = o.lockTimeout
 	w, err := a.open(ctx, vars, command)
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -58,7 +57,7 @@ func (a *app) blame(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	return a.withHistory(ctx, func(store *sqlite.Store) error {
+	return a.withHistory(ctx, func(store stateStore) error {
 		st, err := store.Load(ctx)
 		if err != nil {
 			return err
@@ -89,7 +88,7 @@ func (a *app) blame(ctx context.Context, address string) error {
 }
 
 // newBlame puts together what is recorded of a resource and where it comes from.
-func newBlame(ctx context.Context, store *sqlite.Store, r *state.Resource) (*blameDocument, error) {
+func newBlame(ctx context.Context, store stateStore, r *state.Resource) (*blameDocument, error) {
 	past, err := pastOf(ctx, store, r)
 	if err != nil {
 		return nil, err
@@ -134,7 +133,7 @@ func newBlame(ctx context.Context, store *sqlite.Store, r *state.Resource) (*bla
 }
 
 // pastOf is what the history holds of the object that a resource is bound to, oldest first, at its earlier addresses too.
-func pastOf(ctx context.Context, store *sqlite.Store, r *state.Resource) ([]state.Change, error) {
+func pastOf(ctx context.Context, store stateStore, r *state.Resource) ([]state.Change, error) {
 	var past []state.Change
 	at, seen := r.Address, map[spec.Address]bool{}
 	for !seen[at] {

@@ -17,7 +17,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
@@ -127,9 +126,9 @@ func said(counts map[string]int) string {
 }
 
 // withHistory opens the state for reading alone.
-func (a *app) withHistory(ctx context.Context, do func(*sqlite.Store) error) (err error) {
+func (a *app) withHistory(ctx context.Context, do func(stateStore) error) (err error) {
 	a.warnOfReaders()
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
+	store, err := a.openState(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -138,7 +137,7 @@ func (a *app) withHistory(ctx context.Context, do func(*sqlite.Store) error) (er
 }
 
 func (a *app) history(ctx context.Context, limit int) error {
-	return a.withHistory(ctx, func(store *sqlite.Store) error {
+	return a.withHistory(ctx, func(store stateStore) error {
 		runs, err := store.History(ctx, limit)
 		if err != nil {
 			return err
@@ -241,7 +240,7 @@ func findRun(runs []state.Run, id string) (state.Run, error) {
 }
 
 func (a *app) historyOf(ctx context.Context, id string) error {
-	return a.withHistory(ctx, func(store *sqlite.Store) error {
+	return a.withHistory(ctx, func(store stateStore) error {
 		runs, err := store.History(ctx, 0)
 		if err != nil {
 			return err

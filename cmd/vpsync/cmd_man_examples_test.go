@@ -162,6 +162,8 @@ func (x example) prepare(command, line string) string {
 		}
 		require.NoError(x.t, os.WriteFile(x.env["GITHUB_EVENT_PATH"], event, 0o600))
 		require.NoError(x.t, os.WriteFile(filepath.Join(x.dir, "report.json"), report, 0o600))
+	case "vpsync state push":
+		x.vpsync("state", "pull", filepath.Join(x.dir, "copy.db"))
 	case "vpsync sandbox serve":
 		line = strings.Replace(line, ":8080", ":0", 1)
 	}

@@ -37,6 +37,9 @@ func (a *app) stateCommand() *cobra.Command {
 			Example: "  vpsync state verify",
 			RunE:    func(c *cobra.Command, _ []string) error { return a.stateVerify(c.Context()) }},
 		a.restoreCommand(),
+		a.pullCommand(),
+		a.pushCommand(),
+		a.migrateCommand(),
 		a.leftoversCommand(),
 	)
 	return c

@@ -14,7 +14,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -26,7 +25,9 @@ is whole and older than the state, it puts that backup in the place of the state
 the two, and asks. Nothing is sent: what was made since the backup shows as unmanaged in the next plan, and what was changed since as drift.
 
 The state that is replaced is kept as a backup of its own, so that this can be undone. A backup that is damaged, of another state or of a
-newer vpsync is refused.`,
+newer vpsync is refused.
+
+Of a state in a git remote the backups are its last commits; putting one back is another commit.`,
 		Example: "  vpsync state restore\n  vpsync state restore latest\n  vpsync state restore 20260314T150926.535Z-12 --auto-approve",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -52,7 +53,7 @@ type backupDocument struct {
 	Resources int        `json:"resources"`
 }
 
-func newBackupDocument(k sqlite.Kept) backupDocument {
+func newBackupDocument(k state.Kept) backupDocument {
 	d := backupDocument{Name: k.Name, Path: k.Path, Bytes: k.Size, Whole: k.Problem == nil, Lineage: k.Lineage, Serial: k.Serial, Resources: k.Resources}
 	if !k.Made.IsZero() {
 		d.Made = &k.Made
@@ -66,18 +67,13 @@ func newBackupDocument(k sqlite.Kept) backupDocument {
 	return d
 }
 
-// backups looks after the copies of the state that is meant.
-func (a *app) backups() (*sqlite.Backups, error) {
-	return sqlite.BackupsOf(a.statePath(), sqlite.Options{Boundary: a.hooks.boundary})
-}
-
 func (a *app) listBackups(ctx context.Context) error {
 	a.warnOfReaders()
-	all, err := a.backups()
+	all, err := a.backups(ctx)
 	if err != nil {
 		return err
 	}
-	kept, err := all.List(ctx)
+	kept, err := all.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +88,7 @@ func (a *app) listBackups(ctx context.Context) error {
 		}{formatVersion, docs})
 	}
 	if len(kept) == 0 {
-		fmt.Fprintf(a.errs, "There are no backups of %s.\n", a.statePath())
+		fmt.Fprintf(a.errs, "There are no backups of %s.\n", all.where)
 		return nil
 	}
 	t := render.NewTable("NAME", "MADE", "BYTES", "SERIAL", "RESOURCES")
@@ -107,7 +103,11 @@ func (a *app) listBackups(ctx context.Context) error {
 		case !errors.As(k.Problem, &damaged):
 			serial = "unreadable"
 		}
-		t.Row(k.Name, made, fmt.Sprint(k.Size), serial, resources)
+		size := ""
+		if k.Size > 0 { // a commit has none
+			size = fmt.Sprint(k.Size)
+		}
+		t.Row(k.Name, made, size, serial, resources)
 	}
 	return t.Write(a.out, a.tableOptions())
 }
@@ -115,11 +115,11 @@ func (a *app) listBackups(ctx context.Context) error {
 // backupNames offers the backups, and "latest" where there is one.
 func (a *app) backupNames() offer {
 	return func(ctx context.Context, _ []string) []word {
-		all, err := a.backups()
+		all, err := a.backups(ctx)
 		if err != nil {
 			return nil
 		}
-		kept, _ := all.List(ctx)
+		kept, _ := all.list(ctx)
 		var out []word
 		for _, k := range kept {
 			if k.Problem == nil {
@@ -127,7 +127,7 @@ func (a *app) backupNames() offer {
 			}
 		}
 		if len(out) > 0 {
-			out = append([]word{{sqlite.Latest, "the newest that is whole and older than the state"}}, out...)
+			out = append([]word{{state.Latest, "the newest that is whole and older than the state"}}, out...)
 		}
 		return out
 	}
@@ -148,15 +148,15 @@ type restoredDocument struct {
 
 func (a *app) restore(ctx context.Context, name string, autoApprove bool) (err error) {
 	a.warnOfReaders()
-	all, err := a.backups()
+	all, err := a.backups(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := all.Begin(ctx, name, a.owner("state restore"))
+	r, err := all.begin(ctx, name, a.owner("state restore"))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	d := restoredDocument{FormatVersion: formatVersion, Restored: newBackupDocument(r.Kept), Added: []string{}, Gone: []string{}, Changed: []string{}}
 	switch {
 	case r.Present != nil:
@@ -180,7 +180,7 @@ func (a *app) restore(ctx context.Context, name string, autoApprove bool) (err e
 	}
 	run := a.newRun("state restore "+r.Name, time.Now())
 	run.Ended = run.Started
-	aside, now, err := r.Put(ctx, state.PutRun{Run: run})
+	aside, now, err := r.put(ctx, state.PutRun{Run: run})
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func recordsOf(st *state.State) (map[string][]byte, error) {
 }
 
 // tellDifference shows which backup is meant, and what putting it back does.
-func (a *app) tellDifference(r *sqlite.Restore, d restoredDocument) error {
+func (a *app) tellDifference(r *restoring, d restoredDocument) error {
 	made := ""
 	if !r.Made.IsZero() {
 		made = " of " + render.Time(r.Made)

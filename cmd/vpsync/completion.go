@@ -15,7 +15,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/sandbox"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
 
 // word is something that a shell may offer, with a few words about it or none.
@@ -204,9 +203,9 @@ func (a *app) outputNames() offer {
 }
 
 // fromStore offers words that are kept beside the state.
-func (a *app) fromStore(pick func(ctx context.Context, store *sqlite.Store) []word) offer {
+func (a *app) fromStore(pick func(ctx context.Context, store stateStore) []word) offer {
 	return func(ctx context.Context, _ []string) (out []word) {
-		_ = a.withHistory(ctx, func(store *sqlite.Store) error {
+		_ = a.withHistory(ctx, func(store stateStore) error {
 			out = pick(ctx, store)
 			return nil
 		})
@@ -215,8 +214,8 @@ func (a *app) fromStore(pick func(ctx context.Context, store *sqlite.Store) []wo
 }
 
 func (a *app) lockIDs() offer {
-	return a.fromStore(func(_ context.Context, store *sqlite.Store) []word {
-		holder := store.Holder()
+	return a.fromStore(func(ctx context.Context, store stateStore) []word {
+		holder := store.Holder(ctx)
 		if holder == nil {
 			return nil
 		}
@@ -225,7 +224,7 @@ func (a *app) lockIDs() offer {
 }
 
 func (a *app) runIDs() offer {
-	return a.fromStore(func(ctx context.Context, store *sqlite.Store) []word {
+	return a.fromStore(func(ctx context.Context, store stateStore) []word {
 		runs, err := store.History(ctx, 100)
 		if err != nil {
 			return nil

@@ -20,10 +20,10 @@ type review struct {
 
 // apply is the command apply: the plan is made again, and carried out only if it is the one that was reviewed.
 func (s *step) apply(ctx context.Context) (int, error) {
-	if s.state == "" {
+	if s.state == "" && !s.keptByGit() {
 		return exitFailed, &remedyError{summary: "The state would be lost",
-			detail: "It is kept in the folder of the stack, which goes with the checkout; the next run would buy everything again. VPSYNC_STATE names a file that stays, on a runner of your own.",
-			remedy: "env:\n  VPSYNC_STATE: /var/lib/vpsync/prod/state.db"}
+			detail: "It is kept in the folder of the stack, which goes with the checkout; the next run would buy everything again. A state block has it kept in the repository's remote; on a runner of your own, VPSYNC_STATE may name a file that stays.",
+			remedy: "state {\n  backend = \"git\"\n}"}
 	}
 	reviewed, err := s.reviewOf(ctx)
 	if err != nil {

@@ -35,8 +35,6 @@ var commandHabits = map[string]habit{
 	"providers lock":         {"Definitions of APIs are part of the program or of the stack: there is nothing to lock.", "vpsync version"},
 	"providers mirror":       {"Definitions of APIs are part of the program or of the stack: there is nothing to download.", "vpsync providers list"},
 	"providers schema":       {"Blocks, kinds and functions stand in one document.", "vpsync schema --json"},
-	"state pull":             {"The state is a file already, .vpsync/state.db. As JSON it is shown by show.", "vpsync show --json"},
-	"state push":             {"The state is a file, .vpsync/state.db, and an earlier one is put back by copying it. What a state does not know is bound by import.", "vpsync import ADDRESS ID"},
 	"state replace-provider": {"A resource belongs to the account that its block names. Under another one it is another object: forget it, and bind that one.", "vpsync state rm ADDRESS"},
 }
 
@@ -52,14 +50,14 @@ var flagHabits = map[string]habit{
 	"plan --generate-config-out": {"vpsync writes no HCL. Write the block, bind the object to it, and the plan shows what differs.", "vpsync import ADDRESS ID"},
 	"plan --lock":                {"A plan takes no lock.", ""},
 	"plan --lock-timeout":        {"A plan takes no lock.", ""},
-	"--backend":                  {"The state is a file in the stack's folder: there is no backend.", "vpsync validate"},
-	"--backend-config":           {"The state is a file in the stack's folder: there is no backend.", "vpsync validate --state FILE"},
+	"--backend":                  {"The state is a file in the stack's folder, or where the stack's state block says.", "vpsync validate"},
+	"--backend-config":           {"The state is a file in the stack's folder, or where the stack's state block says.", "vpsync validate --state FILE"},
 	"--compact-warnings":         {"Warnings are short already.", ""},
 	"--force":                    {"Nothing is forced: where an answer is needed, the message names it.", ""},
 	"--lock":                     {"What writes to the state holds its lock, always.", ""},
-	"--lock-timeout":             {"Nothing waits for a lock: a run that finds it taken ends with exit code 4, and may be repeated.", ""},
-	"--migrate-state":            {"The state is a file, and moves as one: name the new place in --state.", "mv .vpsync/state.db FILE"},
-	"--reconfigure":              {"The state is a file in the stack's folder: there is no backend.", "vpsync validate"},
+	"--lock-timeout":             {"apply and destroy alone wait for a lock: another command that finds it taken ends with exit code 4, and may be repeated.", ""},
+	"--migrate-state":            {"A state moves to where the stack's state block says by a command of its own.", "vpsync state migrate"},
+	"--reconfigure":              {"The state is a file in the stack's folder, or where the stack's state block says.", "vpsync validate"},
 	"--upgrade":                  {"Definitions of APIs are part of the program: there is nothing to upgrade but vpsync.", "vpsync version"},
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/vpsync/vpsync/pkg/github/githubtest"
@@ -27,9 +28,11 @@ func TestMain(m *testing.M) {
 // of a released vpsync does that.
 func scriptMain() {
 	env := environ(os.Environ())
+	lease, _ := time.ParseDuration(env["VPSYNC_TEST_LEASE"])
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	h := testHooks(env)
+	h.lease = lease
 	if env["VPSYNC_TEST_SWEEP_AT"] != "" {
 		h, signals = sweepChild(env, signals)
 	}

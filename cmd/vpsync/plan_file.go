@@ -158,9 +158,9 @@ func (w *workspace) fits(s *plan.Saved, path string, st *state.State, flags vari
 	switch {
 	case s.Lineage == st.Lineage, first:
 	case s.Lineage == "":
-		return stalePlan(path, fmt.Sprintf("It was made before there was a state, and %s holds something by now.", w.app.statePath()))
+		return stalePlan(path, fmt.Sprintf("It was made before there was a state, and %s holds something by now.", w.whereState()))
 	default:
-		return refuse("", "It belongs to another state than %s.", w.app.statePath())
+		return refuse("", "It belongs to another state than %s.", w.whereState())
 	}
 	if changed := changedKeys(s.Sources, w.stack.Sources); len(changed) > 0 {
 		return refuse(again, "The configuration is not what it was made from: %s.", describeSources(s.Sources, w.stack.Sources, changed))

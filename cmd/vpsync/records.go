@@ -20,9 +20,9 @@ import (
 
 // openRecords opens the state for reading alone. Where none was made yet it is an empty one, unless its file was named:
 // then it is a typing mistake, and an empty answer would hide it.
-func (a *app) openRecords(ctx context.Context) (*sqlite.Store, error) {
+func (a *app) openRecords(ctx context.Context) (stateStore, error) {
 	a.warnOfReaders()
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true})
+	store, err := a.openState(ctx, true)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (a *app) sandboxStatePath() string {
 
 // edit changes the state under its lock, after a backup. It is a run of the history. What it did is to be told after it, when it has happened.
 func (a *app) edit(ctx context.Context, command string, change func(*state.State) ([]state.Write, error)) (err error) {
-	if _, err := os.Stat(a.statePath()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(a.statePath()); errors.Is(err, fs.ErrNotExist) && !a.keptByGit() {
 		// There is nothing to change, and no state is made to say so.
 		st, err := a.readState(ctx)
 		if err == nil {
@@ -88,12 +88,12 @@ func (a *app) edit(ctx context.Context, command string, change func(*state.State
 		return err
 	}
 	a.warnOfReaders()
-	store, err := sqlite.Open(ctx, a.statePath(), sqlite.Options{Boundary: a.hooks.boundary})
+	store, err := a.openState(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	lock, err := store.Lock(ctx, a.owner(command))
+	lock, err := a.lockState(ctx, store, command)
 	if err != nil {
 		return err
 	}

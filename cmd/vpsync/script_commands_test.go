@@ -22,25 +22,27 @@ import (
 // describes them. All of them look at the account from outside: they ask the sandbox, never vpsync's own words.
 func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"vpsync":          func(ts *testscript.TestScript, _ bool, args []string) { expectExit(ts, 0, "vpsync", args) },
-		"exits":           cmdExits,
-		"quickstart":      cmdExample("QUICKSTART"),
-		"three-hosts":     cmdExample("THREE_HOSTS"),
-		"replace":         cmdReplace,
-		"json":            cmdJSON,
-		"id":              cmdID,
-		"objects":         cmdObjects,
-		"requests":        cmdRequests,
-		"arrives":         cmdArrives,
-		"lost":            cmdLost,
-		"twice":           cmdTwice,
-		"flip":            cmdFlip,
-		"kill-each-point": cmdKillEachPoint,
-		"serve":           cmdServe,
-		"seed":            cmdSeed,
-		"tern":            cmdTern,
-		"github":          cmdGitHub,
-		"action":          cmdAction,
+		"vpsync":           func(ts *testscript.TestScript, _ bool, args []string) { expectExit(ts, 0, "vpsync", args) },
+		"exits":            cmdExits,
+		"quickstart":       cmdExample("QUICKSTART"),
+		"three-hosts":      cmdExample("THREE_HOSTS"),
+		"replace":          cmdReplace,
+		"json":             cmdJSON,
+		"id":               cmdID,
+		"objects":          cmdObjects,
+		"requests":         cmdRequests,
+		"arrives":          cmdArrives,
+		"lost":             cmdLost,
+		"twice":            cmdTwice,
+		"flip":             cmdFlip,
+		"kill-each-point":  cmdKillEachPoint,
+		"serve":            cmdServe,
+		"kill-each-runner": cmdKillEachRunner,
+		"unlocks":          cmdUnlocks,
+		"seed":             cmdSeed,
+		"tern":             cmdTern,
+		"github":           cmdGitHub,
+		"action":           cmdAction,
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
@@ -295,7 +297,7 @@ func converge(ts *testscript.TestScript, when string) {
 	ts.Fatalf("%s: three applies did not converge", when)
 }
 
-var askedAddress = regexp.MustCompile(`vpsync resolve (?:--sandbox )?(\S+) --id`)
+var askedAddress = regexp.MustCompile(`vpsync resolve (?:--sandbox |-C \S+ )*(\S+) --id`)
 
 func answerQuestions(ts *testscript.TestScript, when, out string) {
 	asked := askedAddress.FindAllStringSubmatch(out, -1)
@@ -310,14 +312,14 @@ func answerQuestions(ts *testscript.TestScript, when, out string) {
 		answered[a[1]] = true
 		at := strings.Trim(a[1], `'`)
 		kind, _, _ := strings.Cut(at, ".")
-		answer := []string{"resolve", at, "--retry", "--sandbox"}
+		answer := []string{"resolve", at, "--retry"}
 		resources, leftovers := known(ts)
 		for _, o := range sandboxObjects(ts, kind) { // one that nobody knows is what the request made
 			if !resources[o.key()] && !leftovers[o.key()] {
-				answer = []string{"resolve", at, "--id", o.ID, "--sandbox"}
+				answer = []string{"resolve", at, "--id", o.ID}
 			}
 		}
-		if code := exitCode(ts, ts.Exec("vpsync", answer...)); code != 0 {
+		if code := exitCode(ts, ts.Exec("vpsync", stateArgs(ts, answer...)...)); code != 0 {
 			ts.Fatalf("%s: vpsync %s ended with %d\n%s", when, strings.Join(answer, " "), code, ts.ReadFile("stderr"))
 		}
 	}

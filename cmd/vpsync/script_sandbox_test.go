@@ -211,10 +211,13 @@ func cmdTwice(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// stateArgs adds --sandbox where the script works on the embedded one.
+// stateArgs adds --sandbox where the script works on the embedded one, and the stack's folder where it is another one.
 func stateArgs(ts *testscript.TestScript, args ...string) []string {
 	if ts.Getenv("SERVOSPHERE_API_URL") == "" {
 		args = append(args, "--sandbox")
+	}
+	if stack := ts.Getenv("STACK"); stack != "" {
+		args = append(args, "-C", stack)
 	}
 	return args
 }

@@ -197,7 +197,10 @@ func (a *app) overreach(d *spec.Declarations) spec.Diagnostics {
 			refuse(nil, "Provider block was removed", fmt.Sprintf("The reviewed stack configures %s.", q.Account()))
 		}
 	}
-	if d.Settings != base.Settings {
+	if d.Settings.State != base.Settings.State {
+		refuse(nil, "State was moved", "The state block says where the state is kept, and says something else in the reviewed stack.")
+	}
+	if d.Settings.Allow != base.Settings.Allow {
 		refuse(nil, "Settings were changed", "The vpsync block sets the brakes, and says something else in the reviewed stack.")
 	}
 	return diags

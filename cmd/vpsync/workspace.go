@@ -16,7 +16,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
-	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
 
 // workspace is a stack with everything that a command needs to work on it.
@@ -27,7 +26,7 @@ type workspace struct {
 	accounts apply.Accounts
 	// definitions by account, also of those that could not be connected.
 	definitions map[string]*providers.Definition
-	store       *sqlite.Store
+	store       stateStore
 	lock        state.Lock
 	key         state.Key
 	clock       providers.Clock
@@ -132,7 +131,7 @@ func (a *app) openWith(ctx context.Context, o opening) (_ *workspace, err error)
 		if err := w.openForWriting(ctx, o.command); err != nil {
 			return w, err
 		}
-	} else if w.store, err = sqlite.Open(ctx, a.statePath(), sqlite.Options{ReadOnly: true}); err != nil {
+	} else if w.store, err = a.openState(ctx, true); err != nil {
 		return w, err
 	}
 	w.close = append(w.close, w.store.Close)
@@ -154,10 +153,10 @@ func (a *app) openWith(ctx context.Context, o opening) (_ *workspace, err error)
 
 func (w *workspace) openForWriting(ctx context.Context, command string) error {
 	var err error
-	if w.store, err = sqlite.Open(ctx, w.app.statePath(), sqlite.Options{Boundary: w.app.hooks.boundary}); err != nil {
+	if w.store, err = w.app.openState(ctx, false); err != nil {
 		return err
 	}
-	if w.lock, err = w.store.Lock(ctx, w.app.owner(command)); err != nil {
+	if w.lock, err = w.app.lockState(ctx, w.store, command); err != nil {
 		return errors.Join(err, w.store.Close())
 	}
 	w.close = append(w.close, w.lock.Release)
@@ -188,9 +187,11 @@ func (w *workspace) load(ctx context.Context) (*state.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.key, err = state.LoadKey(state.KeySource{
-		Given: w.app.env["VPSYNC_STATE_KEY"], Dir: w.app.keyDir(), MayCreate: w.lock != nil && st.SecretKeyID == "",
-	}, st.Lineage)
+	from := state.KeySource{Given: w.app.env["VPSYNC_STATE_KEY"], Dir: w.app.keyDir(), MayCreate: w.lock != nil && st.SecretKeyID == ""}
+	if w.app.keptByGit() {
+		from.Dir = "" // the next run may be on another machine, which has no such file
+	}
+	w.key, err = state.LoadKey(from, st.Lineage)
 	return st, err
 }
 

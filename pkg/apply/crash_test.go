@@ -10,13 +10,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"
+	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // TestCrashEverywhere stops a run at its n-th boundary, for every n until a run ends without reaching one, drops what it had in
 // memory, and lets fresh runs go on from what was committed. Nothing may be made twice, lost, or left without an owner.
-func TestCrashEverywhere(t *testing.T) {
+func TestCrashEverywhere(t *testing.T) { crashEverywhere(t, "A0", false) }
+
+// TestCrashFarFromTheState is the same for a state that is far away: what was announced or deferred is all that the next machine knows.
+func TestCrashFarFromTheState(t *testing.T) { crashEverywhere(t, "A0F", true) }
+
+func crashEverywhere(t *testing.T, family string, far bool) {
 	type scenario struct {
 		name   string
 		before string                       // applied in peace
@@ -67,11 +73,17 @@ func TestCrashEverywhere(t *testing.T) {
 						made[o.ID]++
 					}
 					require.NoError(t, w.sandbox.ClearLog())
+					if far {
+						w.far = newDeferring(w.store)
+					}
 					hook, reached := crashAt(n)
 					w.boundary = hook
 					_, err := w.run(t.Context(), context.Background(), "apply")
 					count, point := reached()
 					w.boundary = nil
+					if far && err != nil {
+						w.far.die()
+					}
 					if count < n {
 						require.NoError(t, err)
 						done = true
@@ -86,7 +98,7 @@ func TestCrashEverywhere(t *testing.T) {
 			require.Less(t, n, 500, "the run never ends")
 		}
 	}
-	matrix.Ran(t, "A0", cases, begun)
+	matrix.Ran(t, family, cases, begun)
 }
 
 // stride is how far one point of a sweep lies from the next: a short run looks at some of them.
@@ -105,6 +117,10 @@ func (w *world) recover(point string) {
 		result, err := w.run(w.t.Context(), context.Background(), "apply")
 		require.NoError(w.t, err, point)
 		if len(result.Questions) > 0 {
+			if w.far != nil { // one at a time: only what was sent, and not recorded, can be in question
+				require.Len(w.t, result.Questions, 1, point)
+				require.Contains(w.t, []string{apply.BoundaryIntent, apply.BoundaryAnswered}, point)
+			}
 			w.answer(point)
 			continue
 		}

@@ -38,7 +38,7 @@ func (r *run) newRequest(ch *plan.Change, operation string, tell *teller) (*requ
 	return &request{
 		client: client, kind: kind, tell: tell,
 		intent: &state.Intent{
-			ID: r.newID(), Run: r.Options.Run.ID, Address: ch.Address, Deposed: ch.Deposed,
+			ID: r.idOf(ch, operation), Run: r.Options.Run.ID, Address: ch.Address, Deposed: ch.Deposed,
 			Account: ch.Account, Kind: ch.Kind, Action: string(ch.Action), Operation: operation,
 		},
 		call: providers.Call{Kind: ch.Kind, Operation: operation},
@@ -59,7 +59,7 @@ func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) 
 		if err := r.mayBegin(); err != nil {
 			if attempt > 1 && errors.Is(err, errStopped) {
 				r.fly(in.ID, false) // the earlier attempt is known not to have been carried out
-				err = errors.Join(err, r.commit(ctx, state.CloseIntent{ID: in.ID}))
+				err = errors.Join(err, r.later(ctx, state.CloseIntent{ID: in.ID}))
 			}
 			return err
 		}
@@ -67,7 +67,8 @@ func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) 
 			return err
 		}
 		r.fly(in.ID, true)
-		if err := r.commit(ctx, append(r.secretKey(in.Secrets), state.PutIntent{Intent: &in})...); err != nil {
+		r.used(&in)
+		if err := r.journal(ctx, &in, r.secretKey(in.Secrets)...); err != nil {
 			return err
 		}
 		object, err := r.send(ctx, q)
@@ -79,7 +80,7 @@ func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) 
 		}
 		if !unknown(err, attempt) {
 			r.fly(in.ID, false)
-			return errors.Join(err, r.commit(ctx, state.CloseIntent{ID: in.ID}))
+			return errors.Join(err, r.closed(ctx, q, state.CloseIntent{ID: in.ID}))
 		}
 		object, done, serr := r.settleNow(ctx, q, err)
 		if serr != nil {
@@ -91,7 +92,7 @@ func (r *run) carry(ctx context.Context, q *request, carried func(*spec.Object) 
 		}
 		if in.Action == string(plan.Task) { // it is asked for again, or not at all
 			r.fly(in.ID, false)
-			return errors.Join(err, r.commit(ctx, state.CloseIntent{ID: in.ID}))
+			return errors.Join(err, r.closed(ctx, q, state.CloseIntent{ID: in.ID}))
 		}
 		if attempt == attempts {
 			r.fly(in.ID, false)
@@ -117,7 +118,7 @@ func (r *run) send(ctx context.Context, q *request) (*spec.Object, error) {
 		if now := r.clock.Now(); now.Sub(q.intent.Opened) > stale {
 			in := *q.intent
 			in.Opened = now
-			if err := r.commit(ctx, state.PutIntent{Intent: &in}); err != nil {
+			if err := r.journal(ctx, &in); err != nil {
 				return err
 			}
 			q.intent = &in
@@ -182,10 +183,18 @@ func (r *run) close(ctx context.Context, q *request, object *spec.Object, carrie
 	if err != nil {
 		return err // the intent stays open: what it did is known, but could not be put into words
 	}
-	if err := r.commit(ctx, append(writes, state.CloseIntent{ID: q.intent.ID})...); err != nil {
+	if err := r.closed(ctx, q, append(writes, state.CloseIntent{ID: q.intent.ID})...); err != nil {
 		return err
 	}
 	return r.boundary(BoundaryRecorded)
+}
+
+// closed commits the end of an intent: at once where nobody could find it out again.
+func (r *run) closed(ctx context.Context, q *request, writes ...state.Write) error {
+	if findable(q.kind, q.intent) {
+		return r.later(ctx, writes...)
+	}
+	return r.commit(ctx, writes...)
 }
 
 // awaitGone waits until the object of a delete is gone that the API accepted. Its intent is open, and stays so with an error.

@@ -427,7 +427,7 @@ func (m *making) finish(ctx context.Context) error {
 
 func (m *making) put(ctx context.Context, next *state.Resource) error {
 	writes := append([]state.Write{state.PutResource{Resource: next}}, m.run.secretKey(next.Secrets)...)
-	if err := m.run.commit(ctx, writes...); err != nil {
+	if err := m.run.later(ctx, writes...); err != nil {
 		return err
 	}
 	m.record = next

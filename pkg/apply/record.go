@@ -155,13 +155,17 @@ func (l *ledger) release(key objectKey) {
 // commit makes writes durable, all or none. It works on after an interrupt, since what has happened must be recorded; a
 // failure ends the run, since nothing may be sent that could not be recorded.
 func (r *run) commit(ctx context.Context, writes ...state.Write) error {
+	return r.commitBy(ctx, r.Store.Commit, writes)
+}
+
+func (r *run) commitBy(ctx context.Context, take func(context.Context, ...state.Write) error, writes []state.Write) error {
 	if err := r.dead(); err != nil {
 		return err
 	}
 	if len(writes) == 0 {
 		return nil
 	}
-	if err := r.Store.Commit(context.WithoutCancel(ctx), writes...); err != nil {
+	if err := take(context.WithoutCancel(ctx), writes...); err != nil {
 		r.die(err)
 		return err
 	}
@@ -171,7 +175,7 @@ func (r *run) commit(ctx context.Context, writes ...state.Write) error {
 
 // commitAltered commits what a change does without a request.
 func (r *run) commitAltered(ctx context.Context, writes ...state.Write) error {
-	if err := r.commit(ctx, writes...); err != nil {
+	if err := r.later(ctx, writes...); err != nil {
 		return err
 	}
 	r.altered()

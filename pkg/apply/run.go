@@ -28,14 +28,18 @@ type run struct {
 	alive context.Context // cancelled with fatal: whoever sleeps for this run wakes up
 	end   context.CancelFunc
 
-	mu      sync.Mutex
-	fatal   error // why nothing may be sent or written any more
-	left    []*state.Leftover
-	sent    bool // a request left that may have had an effect, or the state was changed in place of one
-	wrote   time.Time
-	flying  map[string]bool // intents in the hands of a step
-	patient time.Time       // no intent is older than this: another run's lock was broken then, and its holder may have sent until then
-	begun   time.Time       // who held the lock before had ended by then, unless it was broken
+	mu     sync.Mutex
+	fatal  error // why nothing may be sent or written any more
+	left   []*state.Leftover
+	sent   bool // a request left that may have had an effect, or the state was changed in place of one
+	wrote  time.Time
+	flying map[string]bool // intents in the hands of a step
+	// announced are intents that were committed before the first request, and whose own was not sent yet; journaled are those that are
+	// durable, by id. Both are for stores that commit later.
+	announced map[announceKey]*state.Intent
+	journaled map[string][]byte
+	patient   time.Time // no intent is older than this: another run's lock was broken then, and its holder may have sent until then
+	begun     time.Time // who held the lock before had ended by then, unless it was broken
 
 	identities keyed
 }

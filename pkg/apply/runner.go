@@ -96,6 +96,11 @@ func (r *run) open(ctx context.Context, made *Made) error {
 	writes = append(writes, state.PutRun{Run: r.entry})
 	writes = append(writes, r.moveWrites(made)...)
 	writes = append(writes, r.recordWrites(made)...)
+	announced, err := r.announce(made)
+	if err != nil {
+		return err
+	}
+	writes = append(writes, announced...)
 	if err := r.commit(ctx, writes...); err != nil {
 		return err
 	}
@@ -184,6 +189,9 @@ func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
 	settled := make(chan map[spec.Address]bool, 1)
 	go func() { settled <- r.settleWhenDue(ctx, e) }()
 	e.walked(r.walk(ctx, made, nil))
+	if err := r.withdraw(ctx); err != nil {
+		return err
+	}
 	freed := <-settled
 	if err := r.dead(); err != nil {
 		return err

@@ -32,6 +32,7 @@ type world struct {
 	def     *providers.Definition
 	sandbox *sandbox.Sandbox
 	store   *memory
+	far     *deferring // where commits are costly; nil where they are not
 	dir     string
 	runs    int
 	ids     int
@@ -106,8 +107,12 @@ func (w *world) process(command string) *apply.Runner {
 	run := fmt.Sprintf("run-%d", w.runs)
 	lock, err := w.store.Lock(w.t.Context(), state.Owner{})
 	require.NoError(w.t, err)
+	var store state.Store = w.store
+	if w.far != nil {
+		store = w.far
+	}
 	return &apply.Runner{
-		Store: w.store, Lock: lock, Accounts: accounts,
+		Store: store, Lock: lock, Accounts: accounts,
 		Planner: &apply.Planner{
 			Stack: stack, Moves: stack.Moves, Request: spec.Request{Schemas: map[string]*spec.Schema{w.def.Name: w.def.Schema}}, Accounts: accounts,
 			Options: plan.Options{Destroy: command == "destroy", Allow: w.allow, Adopt: w.adopt}, Mode: w.mode, Clock: w.clock, Key: testKey,

@@ -65,7 +65,7 @@ var foreignBlocks = []string{"resource", "terraform", "module"}
 // ReservedBlocks are the block types that no kind may be named after, and ReservedRoots the first words of references that mean
 // something else.
 var (
-	ReservedBlocks = slices.Concat([]string{"vpsync", "provider", "variable", "locals", "output", "moved", "removed", "import", "check", dataRoot}, foreignBlocks)
+	ReservedBlocks = slices.Concat([]string{"vpsync", "state", "provider", "variable", "locals", "output", "moved", "removed", "import", "check", dataRoot}, foreignBlocks)
 	ReservedRoots  = []string{"var", "local", "each", "count", "self", "path"}
 )
 
@@ -84,6 +84,8 @@ func (s *Stack) blocks(body *hclsyntax.Body) Diagnostics {
 		switch b.Type {
 		case "vpsync":
 			diags = append(diags, s.settingsBlock(b)...)
+		case "state":
+			diags = append(diags, s.stateBlock(b)...)
 		case "provider":
 			diags = append(diags, s.providerBlock(b)...)
 		case "variable":

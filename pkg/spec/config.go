@@ -76,8 +76,22 @@ type Resource struct {
 // Settings are what a stack says about vpsync itself, in its optional vpsync { } block.
 type Settings struct {
 	Allow int // brakes: how many destructive changes beyond the default; 0 is unset
-
+	State StateSettings
 }
+
+// StateSettings are where the state of a stack is kept, in its optional state { } block.
+type StateSettings struct {
+	Backend string // BackendSQLite or BackendGit; empty is the first
+	Remote  string // of the repository, for BackendGit; empty is origin
+	Name    string // of the state, for BackendGit; empty is made of the folder's path in the repository
+	Seal    bool   // rows are sealed, for BackendGit
+}
+
+// Backends that a state block may name.
+const (
+	BackendSQLite = "sqlite"
+	BackendGit    = "git"
+)
 
 // Output is one output block.
 type Output struct {

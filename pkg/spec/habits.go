@@ -52,6 +52,12 @@ func (s *Stack) foreignBlock(b *hclsyntax.Block) Diagnostic {
 					"A provider block is all that an account needs: definitions of APIs are part of the program, and there is no backend.", "provider \"servosphere\" {}")
 			}
 		}
+		for _, inner := range b.Body.Blocks {
+			if inner.Type == "backend" || inner.Type == "cloud" {
+				return s.problem(b.TypeRange, "There is no terraform block",
+					"The state lies in a file beside the stack. Where that is forgotten, as by a CI runner, a state block has it kept in the repository's remote.", "state {\n  backend = \"git\"\n}")
+			}
+		}
 		return s.problem(b.TypeRange, "There is no terraform block",
 			"vpsync needs no backend and no required providers; its own settings stand in a vpsync block.", "vpsync {\n}")
 	case "module":

@@ -37,6 +37,12 @@ func Blocks() []Block {
 		{Name: "vpsync", Description: "what the stack says about vpsync itself", Arguments: []Argument{
 			{Name: "allow", Description: "how many destructive changes pass the brakes without being asked for", Type: cty.Number},
 		}},
+		{Name: "state", Description: "where the state is kept", Arguments: []Argument{
+			{Name: "backend", Description: "sqlite, a file beside the stack, or git, a reference of the repository's remote", Type: cty.String, Required: true},
+			{Name: "remote", Description: "with git, the remote of the repository: origin where nothing is said", Type: cty.String},
+			{Name: "name", Description: "with git, the state's name: refs/vpsync/NAME; made of the folder where nothing is said", Type: cty.String},
+			{Name: "seal", Description: "with git, rows are readable only with VPSYNC_STATE_KEY", Type: cty.Bool},
+		}},
 		{Name: "provider", Description: "an account at a provider", Labels: []string{"provider"}, Arguments: []Argument{
 			{Name: "alias", Description: "tells several accounts at one provider apart", Type: cty.String},
 			{Name: "token_env", Description: "the variable of the environment that holds the token", Type: cty.String},

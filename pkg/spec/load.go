@@ -26,6 +26,7 @@ type Stack struct {
 	busy       atomic.Pointer[hclsyntax.Expression] // the expression that was begun last
 	unparsed   bool                                 // a file could not be read as a whole, so that what it says is not known
 	settingsAt *Range                               // of the vpsync block, or nil
+	stateAt    *Range                               // of the state block, or nil
 	sources    sources
 	variables  map[string]*variable
 	locals     map[string]*local

@@ -3,7 +3,7 @@
 // leftovers, the history, and the rules that all of these must obey ([Verify]).
 //
 // Everything here is a value; [Store] is the contract for keeping it, state/sqlite
-// keeps it in a file, and state/statetest holds what every such backend must do.
+// keeps it in a file, state/gitref in a git remote, and state/statetest holds what every such backend must do.
 // A reader starts at [State] and [Write]. Secrets are never part of a state: a
 // [Digest] says whether one changed, under a [Key] that is kept elsewhere.
 package state

@@ -98,6 +98,8 @@ type (
 	SetOutputs     struct{ Outputs map[string]Output } // replaces all
 	SetSettled     struct{}
 	SetSecretKey   struct{ ID string }
+	// SetSerial makes the commit's serial at least this one: a copy of a state goes on where that one was.
+	SetSerial struct{ Serial int64 }
 )
 
 func (PutResource) write()    {}
@@ -113,3 +115,11 @@ func (AddChanges) write()     {}
 func (SetOutputs) write()     {}
 func (SetSettled) write()     {}
 func (SetSecretKey) write()   {}
+func (SetSerial) write()      {}
+
+// Deferrer is a Store whose commits are costly, since each asks somebody far away.
+type Deferrer interface {
+	// Defer takes writes in as Commit does, and Load has them at once; they become durable later: with the next commit, within a part of
+	// a minute, or when the lock is given back. It is for what is found out again after a crash.
+	Defer(ctx context.Context, writes ...Write) error
+}

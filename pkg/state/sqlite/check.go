@@ -12,27 +12,8 @@ import (
 )
 
 // A state that breaks an invariant is refused by Load, for good. So a commit that would make it break one is refused
-// first: what one row can break is looked at when it is encoded (checkRow), what several rows can break together after
+// first: what one row can break is looked at when it is encoded (state.Rows), what several rows can break together after
 // all rows of a commit are in (check). Both cost as much as the commit has rows.
-
-// checkRow verifies a row on its own, as if the rest of the state were in order.
-func checkRow(s state.State) error {
-	known := func(account string) { s.Accounts[account] = state.Account{Name: account} }
-	s.Accounts = map[string]state.Account{}
-	for _, r := range s.Resources {
-		known(r.Account)
-	}
-	for _, l := range s.Leftovers {
-		known(l.Account)
-	}
-	for _, i := range s.Intents {
-		known(i.Account)
-	}
-	if broken := state.Verify(&s); len(broken) > 0 {
-		return fmt.Errorf("%s: %s", broken[0].Detail, broken[0].Why)
-	}
-	return nil
-}
 
 // suspects are what the rows of a commit may have made wrong.
 type suspects struct {

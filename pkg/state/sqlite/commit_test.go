@@ -77,7 +77,7 @@ func TestAnyValuesComeBack(t *testing.T) {
 		for i := range rapid.IntRange(0, 4).Draw(rt, "resources") {
 			r := statetest.Resource(rt)
 			r.ID = fmt.Sprintf("%d-%s", i, r.ID)
-			key := resourceKey(r.Address, r.Deposed)
+			key := state.ResourceKey(r.Address, r.Deposed)
 			model[key] = r
 			writes = append(writes, state.PutResource{Resource: r})
 		}
@@ -86,7 +86,7 @@ func TestAnyValuesComeBack(t *testing.T) {
 		require.NoError(rt, err)
 		require.Len(rt, st.Resources, len(model))
 		for _, got := range st.Resources {
-			want := *model[resourceKey(got.Address, got.Deposed)]
+			want := *model[state.ResourceKey(got.Address, got.Deposed)]
 			want.Version = st.Serial
 			statetest.SameResource(rt, &want, got)
 		}

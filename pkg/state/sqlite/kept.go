@@ -15,23 +15,11 @@ import (
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
-// Latest stands for the newest backup that is whole and older than the state: a restore that was cut short has kept one of the state as
-// it is.
-const Latest = "latest"
+// Latest is state.Latest: a restore that was cut short has kept one of the state as it is, which is not older.
+const Latest = state.Latest
 
 // Kept is a backup of a state, or a damaged state that a restore kept aside.
-type Kept struct {
-	Name string    // the time it was made and the serial it was made at
-	Path string    // absolute, of its file
-	Made time.Time // UTC; zero where its name does not say it
-	Size int64     // bytes
-	// What it holds; of one that has a Problem nothing is known.
-	Lineage   string
-	Serial    int64
-	Resources int
-	// Problem is why it cannot be put back, or nil: a *state.DamagedError or *state.UnusableError about the copy itself.
-	Problem error
-}
+type Kept = state.Kept
 
 // Backups are the kept copies of one state, whether that state can be opened or not.
 type Backups struct{ s *Store }
@@ -74,7 +62,7 @@ func (b *Backups) find(ctx context.Context, name string, below int64) (Kept, err
 		case k.Problem == nil && (name != Latest || k.Serial < below):
 			return k, nil
 		case name != Latest:
-			return k, refused(k, k.why(), "vpsync state restore    # lists the backups")
+			return k, refused(k, why(k), "vpsync state restore    # lists the backups")
 		}
 	}
 	out := &state.UnusableError{Path: b.s.path, Summary: "There is no such backup", Remedy: "vpsync state restore    # lists the backups",
@@ -93,7 +81,7 @@ func refused(k Kept, why, remedy string) error {
 }
 
 // why says what is wrong with a copy, in a few words that follow its name.
-func (k Kept) why() string {
+func why(k Kept) string {
 	var damaged *state.DamagedError
 	if errors.As(k.Problem, &damaged) {
 		return "is damaged: " + damaged.Problem

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -65,7 +64,7 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, m meta) (*state.State, err
 			}
 			x.Version = r.version
 			out.Resources = append(out.Resources, x)
-			return r.extra(objectKey(x.Account, x.Address.Kind, x.ID))
+			return r.extra(state.ObjectKey(x.Account, x.Address.Kind, x.ID))
 		}},
 		{"leftovers", func(r row) error {
 			var l state.Leftover
@@ -93,15 +92,7 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, m meta) (*state.State, err
 	if all != m.rows {
 		return nil, s.damaged("a row is missing in it, or is older than the rest")
 	}
-	slices.SortFunc(out.Resources, func(a, b *state.Resource) int {
-		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Deposed, b.Deposed))
-	})
-	slices.SortFunc(out.Leftovers, func(a, b *state.Leftover) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Kind, b.Kind))
-	})
-	slices.SortFunc(out.Intents, func(a, b *state.Intent) int {
-		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
-	})
+	out.Sort()
 	if broken := state.Verify(out); len(broken) > 0 {
 		return nil, s.damaged(fmt.Sprintf("%s (it must hold that %s: %s)", broken[0].Detail, broken[0].Invariant, broken[0].Why))
 	}

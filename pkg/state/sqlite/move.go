@@ -50,7 +50,7 @@ func (m move) into(t *transaction) error {
 		return fmt.Errorf("nothing is recorded at %s", m.from)
 	}
 	for _, r := range moved {
-		if err := (drop{"resources", resourceKey(r.Address, r.Deposed)}).into(t); err != nil {
+		if err := (drop{"resources", state.ResourceKey(r.Address, r.Deposed)}).into(t); err != nil {
 			return err
 		}
 	}

@@ -168,7 +168,7 @@ func (r *Restore) spoilt(err error) error {
 	}
 	k := r.Kept
 	k.Problem = err
-	return refused(k, k.why(), "vpsync state restore    # lists the backups")
+	return refused(k, why(k), "vpsync state restore    # lists the backups")
 }
 
 // Put keeps the present state aside, and puts the backup in its place, with these writes added to it. It says where the present one is

@@ -1,14 +1,10 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -33,6 +29,8 @@ type (
 	settled struct{}
 	// secretKey notes which key the digests are made with.
 	secretKey string
+	// serial is one that the commit's is not below.
+	serial int64
 )
 
 // encode turns writes into rows. Each is read back, so that nothing is written that cannot be.
@@ -49,86 +47,48 @@ func encode(all []state.Write) ([]write, error) {
 }
 
 func encodeOne(w state.Write) ([]write, error) {
-	one := func(w write, err error) ([]write, error) { return []write{w}, err }
+	rows, err := state.Rows(w)
+	if err != nil {
+		return nil, err
+	}
+	var out []write
 	switch w := w.(type) {
-	case state.PutResource:
-		r := *w.Resource
-		r.Version = 0 // a column of every row, filled in by the transaction
-		row, err := encodeRow("resources", resourceKey(r.Address, r.Deposed), r, &state.Resource{})
-		row.column = objectKey(r.Account, r.Address.Kind, r.ID)
-		return one(row, cmp.Or(err, checkRow(state.State{Resources: []*state.Resource{&r}})))
 	case state.RemoveResource:
-		return one(drop{"resources", resourceKey(w.Address, w.Deposed)}, nil)
+		return []write{drop{state.TableResources, state.ResourceKey(w.Address, w.Deposed)}}, nil
 	case state.MoveResource:
-		return one(move{w.From, w.To}, nil)
-	case state.PutLeftover:
-		l := w.Leftover
-		row, err := encodeRow("leftovers", objectKey(l.Account, l.Kind, l.ID), l, &state.Leftover{})
-		return one(row, cmp.Or(err, checkRow(state.State{Leftovers: []*state.Leftover{l}})))
+		return []write{move{w.From, w.To}}, nil
 	case state.RemoveLeftover:
-		return one(drop{"leftovers", objectKey(w.Account, w.Kind, w.ID)}, nil)
-	case state.PutIntent:
-		row, err := encodeRow("journal", w.Intent.ID, w.Intent, &state.Intent{})
-		row.column = w.Intent.Address.String()
-		return one(row, cmp.Or(err, checkRow(state.State{Intents: []*state.Intent{w.Intent}})))
+		return []write{drop{state.TableLeftovers, state.ObjectKey(w.Account, w.Kind, w.ID)}}, nil
 	case state.CloseIntent:
-		return one(drop{"journal", w.ID}, nil)
-	case state.PutAccount:
-		return one(encodeRow("accounts", w.Account.Name, w.Account, &state.Account{}))
-	case state.PutRun:
-		return one(encodeRow("runs", w.Run.ID, w.Run, &state.Run{}))
+		return []write{drop{state.TableJournal, w.ID}}, nil
+	case state.SetSettled:
+		return []write{settled{}}, nil
+	case state.SetSecretKey:
+		return []write{secretKey(w.ID)}, nil
+	case state.SetSerial:
+		return []write{serial(w.Serial)}, nil
 	case state.AddChanges:
-		var out []write
-		for _, c := range w.Changes {
-			row, err := encodeRow("changes", c.Run, c, &state.Change{})
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, change{c.Run, c.Address.String(), row.body})
+		for _, r := range rows {
+			out = append(out, change{run: r.Key, address: r.Column, body: r.Body})
 		}
-		return out, nil
 	case state.SetOutputs:
 		all := outputs{}
-		for _, name := range slices.Sorted(maps.Keys(w.Outputs)) {
-			row, err := encodeRow("outputs", name, w.Outputs[name], &state.Output{})
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, row)
+		for _, r := range rows {
+			all = append(all, putOf(r))
 		}
-		return one(all, nil)
-	case state.SetSettled:
-		return one(settled{}, nil)
-	case state.SetSecretKey:
-		return one(secretKey(w.ID), nil)
+		return []write{all}, nil
+	default:
+		for _, r := range rows {
+			out = append(out, putOf(r))
+		}
+		if len(out) == 0 {
+			return nil, fmt.Errorf("no such write: %T", w)
+		}
 	}
-	return nil, fmt.Errorf("no such write: %T", w)
+	return out, nil
 }
 
-// encodeRow writes a row's body and reads it back.
-func encodeRow(table, key string, v, back any) (put, error) {
-	if key == "" {
-		return put{}, fmt.Errorf("a row of %s has no key", table)
-	}
-	body, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(body, back)
-	}
-	if err != nil {
-		return put{}, fmt.Errorf("%s %s: %w", table, key, err)
-	}
-	return put{table: table, key: key, body: string(body)}, nil
-}
-
-func resourceKey(a spec.Address, deposed string) string {
-	if deposed == "" {
-		return a.String()
-	}
-	return a.String() + " " + deposed
-}
-
-// objectKey names an object; neither accounts nor kinds hold blanks.
-func objectKey(account, kind, id string) string { return account + " " + kind + " " + id }
+func putOf(r state.Row) put { return put{table: r.Table, key: r.Key, body: r.Body, column: r.Column} }
 
 // transaction is one transaction, and what in it must be looked at before it is committed.
 type transaction struct {
@@ -214,6 +174,11 @@ func (settled) into(t *transaction) error {
 
 func (k secretKey) into(t *transaction) error {
 	t.meta.secretKey = string(k)
+	return nil
+}
+
+func (s serial) into(t *transaction) error {
+	t.meta.serial = max(t.meta.serial, int64(s))
 	return nil
 }
 

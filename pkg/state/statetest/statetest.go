@@ -335,6 +335,12 @@ func serials(t *testing.T, open func() state.Store) {
 	}
 	first := Load(t, s).Resources[0]
 	require.Less(t, first.Version, last, "and keeps that while others are written")
+	Commit(t, s, state.SetSerial{Serial: last + 1000}, state.PutResource{Resource: Server("copied")})
+	st := Load(t, open())
+	require.Equal(t, last+1000, st.Serial)
+	require.Equal(t, last+1000, st.Resources[0].Version)
+	Commit(t, s, state.SetSerial{Serial: 1})
+	require.Equal(t, last+1001, Load(t, s).Serial, "it only grows")
 }
 
 func concurrent(t *testing.T, open func() state.Store) {

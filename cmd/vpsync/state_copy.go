@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/state"
+)
+
+// copied is everything that a state holds, as writes that make another one the same.
+type copied struct {
+	*state.State
+	rows    []state.Write // what is recorded now
+	runs    []state.Run   // oldest first
+	changes map[string][]state.Change
+}
+
+// readEverything reads a state with its history.
+func readEverything(ctx context.Context, from stateStore) (*copied, error) {
+	if err := from.Verify(ctx); err != nil {
+		return nil, err
+	}
+	st, err := from.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &copied{State: st, rows: writesOf(st), changes: map[string][]state.Change{}}
+	if c.runs, err = from.History(ctx, 0); err != nil {
+		return nil, err
+	}
+	slices.Reverse(c.runs)
+	for _, r := range c.runs {
+		if c.changes[r.ID], err = from.Changes(ctx, r.ID); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// writesOf are the writes that put everything that is recorded into a state.
+func writesOf(st *state.State) []state.Write {
+	var all []state.Write
+	for name := range keysSorted(st.Accounts) {
+		all = append(all, state.PutAccount{Account: st.Accounts[name]})
+	}
+	for _, r := range st.Resources {
+		all = append(all, state.PutResource{Resource: r})
+	}
+	for _, l := range st.Leftovers {
+		all = append(all, state.PutLeftover{Leftover: l})
+	}
+	for _, i := range st.Intents {
+		all = append(all, state.PutIntent{Intent: i})
+	}
+	all = append(all, state.SetOutputs{Outputs: st.Outputs}, state.SetSecretKey{ID: st.SecretKeyID})
+	if st.Settled {
+		all = append(all, state.SetSettled{})
+	}
+	return all
+}
+
+// into makes another state, whose lock is held, the same: what that one has besides goes, and its history stays.
+func (c *copied) into(ctx context.Context, to stateStore, besides ...state.Write) error {
+	there, err := to.Load(ctx)
+	if err != nil {
+		return err
+	}
+	past, err := to.History(ctx, 0)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, r := range past {
+		known[r.ID] = true
+	}
+	writes := []state.Write{state.SetSerial{Serial: c.Serial + 1}}
+	for _, r := range there.Resources {
+		writes = append(writes, state.RemoveResource{Address: r.Address, Deposed: r.Deposed})
+	}
+	for _, l := range there.Leftovers {
+		writes = append(writes, state.RemoveLeftover{Account: l.Account, Kind: l.Kind, ID: l.ID})
+	}
+	for _, i := range there.Intents {
+		writes = append(writes, state.CloseIntent{ID: i.ID})
+	}
+	writes = append(writes, c.rows...)
+	for _, r := range c.runs {
+		if !known[r.ID] {
+			writes = append(writes, state.PutRun{Run: r}, state.AddChanges{Changes: c.changes[r.ID]})
+		}
+	}
+	if err := to.Commit(ctx, append(writes, besides...)...); err != nil {
+		return err
+	}
+	return c.same(ctx, to)
+}
+
+// same reads the other state back, and says whether it records the same.
+func (c *copied) same(ctx context.Context, to stateStore) error {
+	if err := to.Verify(ctx); err != nil {
+		return err
+	}
+	st, err := to.Load(ctx)
+	if err != nil {
+		return err
+	}
+	want, err := bodies(c.rows)
+	if err != nil {
+		return err
+	}
+	got, err := bodies(writesOf(st))
+	if err != nil {
+		return err
+	}
+	switch {
+	case st.Lineage != c.Lineage || st.Serial < c.Serial:
+		return fmt.Errorf("the copy is the state %s with serial %d, and not the state %s with a serial beyond %d", st.Lineage, st.Serial, c.Lineage, c.Serial)
+	case !maps.Equal(want, got) || st.Settled != c.Settled || st.SecretKeyID != c.SecretKeyID:
+		return errors.New("the copy does not record the same")
+	}
+	return nil
+}
+
+// bodies are what rows say, by table and key.
+func bodies(writes []state.Write) (map[string]string, error) {
+	out := map[string]string{}
+	for _, w := range writes {
+		rows, err := state.Rows(w)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out[r.Table+" "+r.Key] = r.Body
+		}
+	}
+	return out, nil
+}
+
+// lines are the rows as JSON lines, each with its table.
+func (c *copied) lines() (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"table":"meta","row":{"lineage":%q,"serial":%d,"settled":%t,"secret_key":%q}}`+"\n", c.Lineage, c.Serial, c.Settled, c.SecretKeyID)
+	for _, w := range c.rows {
+		rows, err := state.Rows(w)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range rows {
+			fmt.Fprintf(&b, `{"table":%q,"row":%s}`+"\n", r.Table, r.Body)
+		}
+	}
+	return b.String(), nil
+}
+
+// tell says what was copied.
+func (c *copied) tell() string {
+	return fmt.Sprintf("%s, %s, %s and %s", render.Plural(len(c.Resources), "resource"), render.Plural(len(c.Leftovers), "leftover"),
+		render.Plural(len(c.Intents), "open request"), render.Plural(len(c.runs), "run"))
+}
