@@ -190,7 +190,13 @@ func (w *workspace) make(ctx context.Context, o plan.Options, mode apply.Refresh
 
 // planned makes a plan, with all that there is to say about what it is made of.
 func (w *workspace) planned(ctx context.Context, planner *apply.Planner, st *state.State) (*apply.Made, spec.Diagnostics, error) {
+	if w.app.reviewed != nil {
+		planner.MostAsked = mostAsked
+	}
 	made, diags, err := planner.Make(ctx, st)
+	if made != nil && w.app.reviewed != nil {
+		w.app.reviewed.mask(made.Plan)
+	}
 	return made, append(slices.Clone(w.warnings), diags...), err
 }
 

@@ -22,6 +22,8 @@ type carriedOut struct {
 	stdout, stderr string
 	took           time.Duration
 	peak           int64 // bytes of memory that it, or a child of its, held at most; 0 where the system does not tell
+	// worked is the processor time of the process and its children, on Linux.
+	worked time.Duration
 }
 
 func (e carriedOut) said() string { return e.stdout + e.stderr }
@@ -43,7 +45,8 @@ func inProcess(t *testing.T, dir string, env []string, args ...string) carriedOu
 	}
 	e.code = cmd.ProcessState.ExitCode()
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
-		e.peak = usage.Maxrss << 10 // of the largest of the process and those that it waited for (getrusage(2), wait4(2))
+		e.worked = time.Duration(usage.Utime.Nano() + usage.Stime.Nano()) // of all of them
+		e.peak = usage.Maxrss << 10                                       // of the largest of the process and those that it waited for (getrusage(2), wait4(2))
 	}
 	return e
 }

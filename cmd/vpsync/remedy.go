@@ -83,6 +83,9 @@ func (a *app) carried(called *cobra.Command, rest string, which []string) []stri
 				out = append(out, long)
 				continue
 			case f.Name == "chdir":
+				if a.reviewed != nil && a.reviewed.dir != "" {
+					v = a.reviewed.dir // nobody is told to work in a stack that is not trusted
+				}
 				out = append(out, "-C "+plan.ShellWord(v))
 				continue
 			case f.Name == "var" && assigns && a.secretVariable(strings.TrimSpace(name)):

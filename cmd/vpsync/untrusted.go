@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/apply"
+	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/spec/confined"
@@ -197,6 +198,12 @@ func (a *app) overreach(d *spec.Declarations) spec.Diagnostics {
 			refuse(nil, "Provider block was removed", fmt.Sprintf("The reviewed stack configures %s.", q.Account()))
 		}
 	}
+	for _, ask := range d.Asks {
+		known := slices.ContainsFunc(base.Asks, func(b spec.Ask) bool { return b.Block == ask.Block && b.Source == ask.Source })
+		if !known {
+			refuse(&ask.Range, "Question that nobody has reviewed", fmt.Sprintf("The reviewed stack has no such %s block. It would have the account tell what no resource declares, and a plan shows it.", strings.SplitN(ask.Block, ".", 2)[0]))
+		}
+	}
 	if d.Settings.State != base.Settings.State {
 		refuse(nil, "State was moved", "The state block says where the state is kept, and says something else in the reviewed stack.")
 	}
@@ -220,6 +227,17 @@ func (r *reviewed) withhold(given []spec.VariableValue) {
 		if r.stack == nil || r.stack.Secret(v.Name) {
 			given[i].Source, given[i].Withheld = "", true
 		}
+	}
+}
+
+// mostAsked is how many data blocks an untrusted stack may have answered: a reviewed one may be multiplied by what it depends on.
+const mostAsked = 200
+
+// mask takes the values of outputs out of a plan of an untrusted stack: they could be any.
+func (r *reviewed) mask(p *plan.Plan) {
+	for i := range p.Outputs {
+		o := &p.Outputs[i]
+		o.Sensitive, o.Before, o.After = true, cty.NilVal, cty.NilVal
 	}
 }
 

@@ -43,7 +43,9 @@ type Planner struct {
 	Everywhere bool
 	// Unpriced: nobody asks what a plan costs, so no prices are read; with RefreshNone they are not either.
 	Unpriced bool
-	Clock    providers.Clock
+	// MostAsked is how many data blocks may be answered; 0 is any number.
+	MostAsked int
+	Clock     providers.Clock
 }
 
 // Made is a plan and what it was made from.

@@ -55,6 +55,10 @@ func (e *evaluation) withData(ctx context.Context, accounts Accounts) error {
 				open = append(open, d)
 			}
 		}
+		if most := e.planner.MostAsked; most > 0 && len(e.answers)+len(open) > most {
+			return spec.Diagnostics{{Severity: spec.SeverityError, Summary: "Too many questions", Range: &open[0].Range,
+				Detail: fmt.Sprintf("The data blocks of this stack have the account asked %d times, and %d are allowed to one that is not trusted.", len(e.answers)+len(open), most)}}
+		}
 		if len(open) > 0 {
 			before, _ := accounts.requests()
 			answers, err := accounts.ask(ctx, open)

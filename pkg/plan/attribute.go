@@ -96,10 +96,10 @@ func (p *planner) compare(d *decision, b *basis, keep bool) []AttributeChange {
 		want, secret := p.wanted(d, a)
 		wasSecret := b.hides != nil && b.hides(a.Name)
 		var c *AttributeChange
-		_, applied := b.applied[a.Name]
 		switch {
-		case (wasSecret || applied) && slices.Contains(d.desired.Withheld, a.Name) && !want.IsWhollyKnown():
-			// Set, unverified: nobody here may know what is wanted.
+		case wasSecret && slices.Contains(d.desired.Withheld, a.Name) && !want.IsWhollyKnown():
+			// Set, unverified: nobody here may know what is wanted. What was recorded in plain and is withheld now is a change: else whoever
+			// writes the configuration could hide one.
 		case want == cty.NilVal && wasSecret:
 			c = p.removedSecret(d, a, b)
 		case want == cty.NilVal:

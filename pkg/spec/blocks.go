@@ -314,6 +314,7 @@ func (s *Stack) dataBlock(b *hclsyntax.Block) Diagnostics {
 				"check \"name\" {\n  assert {\n    condition     = ...\n    error_message = \"...\"\n  }\n}"))
 		}
 	}
+	s.asks(strings.Join(append([]string{b.Type}, b.Labels...), "."), b)
 	return append(diags, s.declare(&resource{data: true, kind: DataPrefix + b.Labels[0], name: b.Labels[1]}, b)...)
 }
 

@@ -17,8 +17,17 @@ type Declarations struct {
 	Variables []Variable
 	// Sources are the SHA-256 hashes of the files that the stack was read from, in hex, by name.
 	Sources map[string]string
+	// Asks are the blocks by which the stack has the accounts asked: data and import, in source order.
+	Asks []Ask
 	// Bare: the stack declares no resource.
 	Bare bool
+}
+
+// Ask is a block that has an account asked for what no resource declares.
+type Ask struct {
+	Block  string // "data.servers.all", or "import"
+	Source string // the SHA-256 of the block as it is written, in hex
+	Range  Range  // of its header
 }
 
 // Variable is what one variable block says of itself.

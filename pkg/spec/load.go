@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -78,7 +79,7 @@ func Load(dir string) (*Stack, Diagnostics) {
 	defer root.Close()
 	total := 0
 	for _, name := range names {
-		src, err := readLimited(root, name, MaxFileBytes+1)
+		src, err := readOwn(root, name)
 		if err != nil {
 			diags = append(diags, Diagnostic{Severity: SeverityError, Summary: "File cannot be read", Detail: fmt.Sprintf("%s: %s.", name, reason(err))})
 			continue
@@ -112,6 +113,13 @@ func (s *Stack) Busy() (at *Range, snippet string) {
 	}
 	at = rangeOf((*e).Range())
 	return at, s.sources.at(Diagnostic{Range: at}).Snippet
+}
+
+// asks notes a block that has an account asked.
+func (s *Stack) asks(name string, b *hclsyntax.Block) {
+	whole := hcl.RangeBetween(b.TypeRange, b.CloseBraceRange)
+	sum := sha256.Sum256(whole.SliceBytes(s.sources[whole.Filename]))
+	s.Asks = append(s.Asks, Ask{Block: name, Source: hex.EncodeToString(sum[:]), Range: *rangeOf(b.DefRange())})
 }
 
 // sumUp makes the declarations of what the blocks say.
@@ -180,6 +188,14 @@ func ReadFile(dir, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
+	return readOwn(root, name)
+}
+
+// readOwn reads a file that is a part of the stack: not one of git's, or of vpsync's own, that a link of the stack names.
+func readOwn(root *os.Root, name string) ([]byte, error) {
+	if err := foreign(root.Name(), name); err != nil {
+		return nil, err
+	}
 	return readLimited(root, name, MaxFileBytes+1)
 }
 

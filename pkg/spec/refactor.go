@@ -140,6 +140,7 @@ func (s *Stack) importBlock(b *hclsyntax.Block) Diagnostics {
 		i.forEach = a.Expr
 	}
 	s.imports = append(s.imports, i)
+	s.asks(b.Type, b)
 	return diags
 }
 

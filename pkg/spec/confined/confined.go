@@ -27,15 +27,16 @@ import (
 
 // Limits of a child. Zero values are [DefaultLimits].
 type Limits struct {
-	Memory uint64        // bytes; elsewhere than on Linux the child looks after itself
-	Time   time.Duration // for each question to the child; all together may take five times that
+	Memory uint64 // bytes; elsewhere than on Linux the child looks after itself
+	// Time is how long the child may work, all questions together: a plan asks anew whenever it has learnt something, and a stack could
+	// make it learn something each time. It is processor time where the system tells it, so that a busy machine refuses nobody.
+	Time time.Duration
 }
 
-// patience is how many questions may take as long as one may: a plan asks anew whenever it has learnt something, and a stack could make
-// it learn something each time.
+// patience is how often the limit may pass on the clock until the child is killed, whatever it says of itself.
 const patience = 5
 
-// DefaultLimits is enough for a stack of 10,000 resources.
+// DefaultLimits is more than a stack of 10,000 resources takes.
 var DefaultLimits = Limits{Memory: 1 << 30, Time: 2 * time.Second}
 
 // arguments are the limits as a child is told of them, and parse reads.
@@ -190,7 +191,7 @@ func (s *Stack) ask(q question) (answer, spec.Diagnostics) {
 	if s.ended != nil {
 		return answer{}, *s.ended
 	}
-	left := min(s.limits.Time, patience*s.limits.Time-s.spent)
+	left := patience*s.limits.Time - s.spent
 	late := time.AfterFunc(left, func() { _ = s.cmd.Process.Kill() })
 	begun := time.Now()
 	got, err := s.exchange(q)
@@ -207,7 +208,7 @@ func (s *Stack) ask(q question) (answer, spec.Diagnostics) {
 	s.stop()
 	switch {
 	case !inTime || took >= left:
-		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{Time: true, Often: left < s.limits.Time})})
+		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{Time: true})})
 	case s.said.outOfMemory():
 		return answer{}, s.end(spec.Diagnostics{s.exhausted(&stopped{})})
 	case errors.Is(err, errTooLong):
@@ -256,9 +257,6 @@ func (s *Stack) exhausted(by *stopped) spec.Diagnostic {
 		what = "This expression"
 	}
 	switch {
-	case by.Time && by.Often:
-		d.Summary = "Evaluation takes too long"
-		d.Detail = fmt.Sprintf("The stack was worked out again and again, for more than %s altogether. It is not trusted, so it gets no more time.", patience*s.limits.Time)
 	case by.Time:
 		d.Summary = "Evaluation takes too long"
 		d.Detail = fmt.Sprintf("%s was not worked out within %s. It is not trusted, so it gets no more time.", what, s.limits.Time)
@@ -267,6 +265,9 @@ func (s *Stack) exhausted(by *stopped) spec.Diagnostic {
 		d.Detail = fmt.Sprintf("%s needs more than %d MiB. It is not trusted, so it gets no more.", what, s.limits.Memory>>20)
 	}
 	d.Remedy = "make it smaller: name what is needed instead of combining everything with everything"
+	if by.Time {
+		d.Remedy += "\n--evaluation-timeout 10s    # where somebody has seen that it is honest"
+	}
 	return d
 }
 

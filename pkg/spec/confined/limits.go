@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // confine limits the process: its memory, as far as the system does; no file grows, and no core is left behind.
@@ -44,4 +45,13 @@ func memoryHeld() func() uint64 {
 		}
 		return pages * page
 	}
+}
+
+// processorTime is what all threads of the process have used, in the program and in the system.
+func processorTime() (time.Duration, bool) {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0, false
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), true
 }

@@ -41,7 +41,7 @@ func Serve(in io.Reader, out io.Writer, arguments []string) error {
 		if got.Response != nil {
 			got.Response.Diagnostics = readable(got.Response.Diagnostics)
 		}
-		c.since.Store(0)
+		c.spent.Add(time.Now().UnixNano() - c.since.Swap(0))
 		if err := c.say(got); err != nil {
 			return err
 		}
@@ -53,6 +53,7 @@ type child struct {
 	mu     sync.Mutex // of out
 	out    *json.Encoder
 	since  atomic.Int64 // when the question came that is being answered; 0 between two
+	spent  atomic.Int64 // nanoseconds on those before
 	stack  *spec.Stack
 	loaded atomic.Pointer[spec.Stack] // is stack, for the watch
 	opened *spec.Session
@@ -138,13 +139,12 @@ func failed(why string) answer {
 
 // watch gives up a little before the process is killed, and says where it was: whoever kills it cannot know.
 func (c *child) watch(limits Limits) {
-	held := memoryHeld()
+	held, worked := memoryHeld(), c.worked
 	for range time.Tick(5 * time.Millisecond) {
 		last := &stopped{}
-		since := c.since.Load()
 		switch {
 		case held() > limits.Memory/8*7:
-		case since != 0 && time.Since(time.Unix(0, since)) > limits.Time/10*9:
+		case worked() > limits.Time/10*9:
 			last.Time = true
 		default:
 			continue
@@ -155,6 +155,18 @@ func (c *child) watch(limits Limits) {
 		_ = c.say(answer{Stopped: last})
 		return // the parent ends the process
 	}
+}
+
+// worked is for how long the process has worked.
+func (c *child) worked() time.Duration {
+	if used, ok := processorTime(); ok {
+		return used
+	}
+	since, spent := c.since.Load(), time.Duration(c.spent.Load())
+	if since == 0 {
+		return spent
+	}
+	return spent + time.Since(time.Unix(0, since))
 }
 
 // mapped is what the runtime has of the system.

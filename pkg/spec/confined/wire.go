@@ -39,7 +39,6 @@ type answer struct {
 // stopped is the last answer of a child that gave up before it would be killed.
 type stopped struct {
 	Time    bool // it took too long; else it took too much memory
-	Often   bool // no question did by itself, but all together
 	At      *spec.Range
 	Snippet string
 }
