@@ -28,14 +28,15 @@ demo: build ## the main job on the embedded sandbox: plan, apply, drift, heal
 .PHONY: test
 test: ## every test that needs Go alone (six minutes at most on 2 cores)
 	$(GO) vet ./...
-	$(GO) test -timeout 10m -skip '$(MACHINE)' ./...
+	$(GO) test -timeout 15m -skip '$(MACHINE)' ./...
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=1000x
 
 .PHONY: sweep
 sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes on 2 cores); `make test` does a part
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
 .PHONY: test-all
-test-all: check sweep test-race test-root test-action ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
+test-all: check mutants sweep test-race test-root test-action ## everything else: static analysis, mutants, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
@@ -79,10 +80,10 @@ mutants: ## break vpsync in twelve ways on purpose, and name the test that notic
 	 printf '%s\n' "$$out" | grep -v '^=== ' | sed 's/^ *mutants_test.go:[0-9]*: //'; exit $$status
 
 .PHONY: reliability
-reliability: ## all of the fault matrix, and docs/reliability.md from what it counted
+reliability: ## all of the fault matrix that this machine can do, and the table of docs/reliability.md from what it counted
 	@mkdir -p dist; rm -f dist/matrix.jsonl
-	VPSYNC_MATRIX=$(abspath dist/matrix.jsonl) $(GO) test -count=1 -timeout 30m ./...
-	$(GO) test ./internal/matrix -run TestPage -args -counts $(abspath dist/matrix.jsonl)
+	VPSYNC_MATRIX=$(abspath dist/matrix.jsonl) GOFLAGS=-count=1 $(MAKE) test sweep test-root
+	$(GO) test ./internal/matrix -run TestPage -args -counts $(abspath dist/matrix.jsonl) -update-docs
 
 .PHONY: bench
 bench: ## the benchmarks
@@ -90,9 +91,10 @@ bench: ## the benchmarks
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10s)
+	@mkdir -p dist
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-10s} -fuzzminimizetime 1s $$p || exit 1; \
+	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-10s} -fuzzminimizetime 1s $$p > dist/fuzz.log 2>&1 || { cat dist/fuzz.log; exit 1; }; echo "$$p $$f"; \
 	  done; \
 	done
 

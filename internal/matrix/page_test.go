@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var counts = flag.String("counts", "", "write the table of docs/reliability.md anew, of the counts that runs left in this file; a family that did not run keeps its floor")
+var (
+	counts = flag.String("counts", "", "the file in which runs left their counts")
+	update = flag.Bool("update-docs", false, "write the table of docs/reliability.md anew, of -counts; a family that did not run keeps its floor")
+)
 
 // The table begins with its head, and ends with the paragraph.
 const (
@@ -36,7 +40,7 @@ func TestPage(t *testing.T) {
 	require.True(t, found)
 	table, after, found := strings.Cut(rest, tableEnds)
 	require.True(t, found)
-	if *counts != "" {
+	if *update {
 		page := before + tableOf(families, readCounts(t, *counts)) + "\n" + after
 		require.NoError(t, os.WriteFile(path, []byte(page), 0o600))
 		return
@@ -52,6 +56,24 @@ func TestPage(t *testing.T) {
 		require.GreaterOrEqual(t, shown[f.Name], f.Floor, "docs/reliability.md is out of date about %s; make reliability", f.Name)
 	}
 	require.Len(t, shown, len(families), "docs/reliability.md has families that are no more; make reliability")
+}
+
+// TestEveryFamilyRan holds, after all tests of a machine, that each family whose needs it has was carried out: a test that is gone counts
+// nothing.
+func TestEveryFamilyRan(t *testing.T) {
+	if *counts == "" {
+		t.Skip("-counts names no file")
+	}
+	families, err := Families()
+	require.NoError(t, err)
+	ran, needs := readCounts(t, *counts), strings.Split(os.Getenv("VPSYNC_MATRIX_NEEDS"), ",")
+	for _, f := range families {
+		if f.Needs != Go && !slices.Contains(needs, string(f.Needs)) {
+			continue
+		}
+		require.GreaterOrEqual(t, ran[f.Name].Cases, f.Floor, f.Name)
+		t.Logf("%-7s %6d cases, %s", f.Name, ran[f.Name].Cases, f.What)
+	}
 }
 
 func readCounts(t *testing.T, path string) map[string]Count {
@@ -72,16 +94,17 @@ func readCounts(t *testing.T, path string) map[string]Count {
 func tableOf(families []Family, ran map[string]Count) string {
 	var b strings.Builder
 	b.WriteString("| family | what is done to vpsync | needs | cases | seconds |\n|---|---|---|---:|---:|\n")
-	all, seconds := 0, 0.0
+	all, took := 0, 0.0
 	for _, f := range families {
 		c, done := ran[f.Name]
-		if !done { // not on this machine
-			c.Cases = f.Floor
+		seconds := fmt.Sprintf("%.1f", c.Seconds)
+		if !done { // on this machine
+			c.Cases, seconds = f.Floor, "–"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f |\n", f.Name, f.What, f.Needs, thousands(c.Cases), c.Seconds)
-		all, seconds = all+c.Cases, seconds+c.Seconds
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Name, f.What, f.Needs, thousands(c.Cases), seconds)
+		all, took = all+c.Cases, took+c.Seconds
 	}
-	fmt.Fprintf(&b, "| **all** | | | **%s** | **%.0f** |\n", thousands(all), seconds)
+	fmt.Fprintf(&b, "| **all** | | | **%s** | **%.0f** |\n", thousands(all), took)
 	return b.String()
 }
 

@@ -111,6 +111,9 @@ func TestMutants(t *testing.T) {
 			out, err = run.CombinedOutput()
 			require.NotContains(t, string(out), "no tests to run")
 			require.Error(t, err, "%s survives: %s", m.test, m.what)
+			named, _, _ := strings.Cut(m.test, "/")
+			crashed := strings.Contains(string(out), "stack overflow") // as the mutant without a depth guard does
+			require.True(t, crashed || strings.Contains(string(out), "--- FAIL: "+named), "it failed in another way:\n%s", out)
 			t.Logf("%-22s fails %s %s (%s)", m.name, m.pkg, m.test, m.what)
 		})
 	}
