@@ -1,14 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
 	"time"
-
-	"fmt"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"

@@ -45,8 +45,8 @@ func (r *request) scrub(s string) string {
 	return s
 }
 
-// disguises are the forms in which a secret may be written: as it is or as JSON has it, in a text within a text, too, and each of these encoded, by itself or as a part
-// of something longer.
+// disguises are the forms in which a secret may be written: as it is or as JSON has it, in a text within a text, too, and each of
+// these encoded, by itself or as a part of something longer.
 func disguises(secret string) []string {
 	if len(secret) < minDisguise {
 		return slices.DeleteFunc([]string{secret}, func(s string) bool { return s == "" })

@@ -22,7 +22,7 @@ const (
 	BoundaryKeptAside = "kept aside"
 	// BoundaryFinished: the copy is what the state will be.
 	BoundaryFinished = "finished"
-	// BoundaryLeft: the present state is one file that nobody has open.
+	// BoundaryLeft: the present state is one file, which nobody else can write to until the other is in its place.
 	BoundaryLeft = "left"
 	// BoundaryInPlace: the copy has the state's name.
 	BoundaryInPlace = "in place"
