@@ -36,7 +36,7 @@ sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes o
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
 .PHONY: test-all
-test-all: check mutants sweep test-race test-root test-action ## everything else: static analysis, mutants, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
+test-all: check mutants sweep test-race test-root e2e ## everything else: static analysis, mutants, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
@@ -48,6 +48,10 @@ test-action: ## lint the workflows, and run the Action's own steps in a local ru
 	cd examples/github-action && $(GO) tool -modfile=../../tools/actionlint.mod actionlint -config-file /dev/null .github/workflows/*.yml
 	$(GO) build -modfile=tools/act.mod -o bin/act github.com/nektos/act
 	$(GO) test -count=1 -timeout 15m ./examples/github-action -act $(abspath bin/act)
+
+.PHONY: e2e
+e2e: test-action ## a team's whole story: as a script against the command line, and by the Action's workflows in a local runner
+	$(GO) test -count=1 -timeout 5m ./cmd/vpsync -run '^TestScript$$/^team$$'
 
 .PHONY: release
 release: ## binaries of VERSION for every system, with their checksums, in dist/release

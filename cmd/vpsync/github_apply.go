@@ -9,6 +9,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/github"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/spec"
 )
 
 // review is which plan somebody has looked at.
@@ -20,10 +21,8 @@ type review struct {
 
 // apply is the command apply: the plan is made again, and carried out only if it is the one that was reviewed.
 func (s *step) apply(ctx context.Context) (int, error) {
-	if s.state == "" && !s.keptByGit() {
-		return exitFailed, &remedyError{summary: "The state would be lost",
-			detail: "It is kept in the folder of the stack, which goes with the checkout; the next run would buy everything again. A state block has it kept in the repository's remote; on a runner of your own, VPSYNC_STATE may name a file that stays.",
-			remedy: "state {\n  backend = \"git\"\n}"}
+	if err := s.lasting("the next run would buy everything again"); err != nil {
+		return exitFailed, err
 	}
 	reviewed, err := s.reviewOf(ctx)
 	if err != nil {
@@ -50,6 +49,26 @@ func (s *step) apply(ctx context.Context) (int, error) {
 		s.say("CAUTION", "**Not everything of this plan was carried out**, or it is not as it should be. The next apply goes on from where this one ended."+s.seeRun())
 	}
 	return code, err
+}
+
+// lasting refuses a state that goes with the checkout.
+func (s *step) lasting(otherwise string) error {
+	settings, err := s.stateSettings()
+	switch {
+	case s.state != "" && settings.Backend == spec.BackendGit:
+		return &remedyError{summary: "The state is not in a file", detail: fmt.Sprintf("The stack's state block has it kept by git, and VPSYNC_STATE names the file %s.", s.state),
+			remedy: "vpsync state migrate    # where the file holds it: brings it to git; then the workflow does without VPSYNC_STATE"}
+	case err != nil:
+		return err
+	case s.state != "" || settings.Backend == spec.BackendGit:
+		return nil
+	}
+	if _, diags := spec.Load(s.dir); diags.HasErrors() {
+		return diags // a stack that cannot be read may well have the block
+	}
+	return &remedyError{summary: "The state would be lost",
+		detail: "It is kept in the folder of the stack, which goes with the checkout; " + otherwise + ". A state block has it kept in the repository's remote; on a runner of your own, VPSYNC_STATE may name a file that stays.",
+		remedy: "state {\n  backend = \"git\"\n}"}
 }
 
 func (s *step) say(alert, words string) {

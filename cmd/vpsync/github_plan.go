@@ -98,6 +98,9 @@ func (s *step) validate(ctx context.Context) error {
 
 // drift is the command drift.
 func (s *step) drift(ctx context.Context) (code int, err error) {
+	if err := s.lasting("this run knows nothing of the account, and would find no drift, ever"); err != nil {
+		return exitFailed, err
+	}
 	w, err := s.open(ctx, s.variables(), "")
 	if err != nil {
 		return exitFailed, err

@@ -39,8 +39,15 @@ func cmdGitHub(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[0] {
 	case "serve":
 		serveGitHub(ts, r)
+	case "remote": // the repository is one that git can reach, too
+		r.Remote = ts.MkAbs("remote.git")
 	case "begin":
 		ts.Check(r.Begin())
+	case "checkout": // github checkout DEPTH [-push]: on a runner that nobody has used before
+		dir := ts.MkAbs("checkout")
+		ts.Check(os.RemoveAll(dir))
+		ts.Check(r.Checkout(dir, number(1), slices.Contains(args, "-push")))
+		ts.Setenv("GITHUB_WORKSPACE", dir)
 	case "pull":
 		tell(r.Open(number(1), slices.Contains(args, "-fork")))
 		r.Server.Lock()

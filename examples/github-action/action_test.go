@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,11 +45,13 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, root: root, temp: temp, env: map[string]string{}}
 	server := githubtest.Start("")
 	t.Cleanup(server.Close)
-	w.Repository = &githubtest.Repository{Dir: filepath.Join(temp, "repo"), Server: server, Event: filepath.Join(temp, "event.json")}
+	w.Repository = &githubtest.Repository{Dir: filepath.Join(temp, "repo"), Server: server, Event: filepath.Join(temp, "event.json"), Remote: filepath.Join(temp, "remote.git")}
 	w.copyWorkflows()
-	w.write("stack/main.hcl", "provider \"servosphere\" {}\n")
+	stack, err := os.ReadFile("stack/main.hcl")
+	require.NoError(t, err)
+	w.write("stack/main.hcl", string(stack))
 	require.NoError(t, w.Begin())
-	w.stub("checkout", `cp -R "$TEST_REPOSITORY/." .`) // what a checkout leaves: the work tree and git's folder
+	w.stub("checkout", `git init -q; git remote add origin "$TEST_URL"; git config "http.$TEST_URL.extraheader" "$TEST_HEADER"; git fetch -q --depth "${{ inputs.fetch-depth }}" origin "$GITHUB_SHA"; git checkout -q --detach FETCH_HEAD`)
 	w.stub("upload-artifact", `cp "${{ inputs.path }}" "$TEST_REPOSITORY/../report.json"`)
 	w.stub("download-artifact", `mkdir -p report && cp "$TEST_REPOSITORY/../report.json" report/`)
 	w.serve()
@@ -59,10 +62,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) stub(name, does string) {
 	file := filepath.Join(w.temp, "stubs", name, "action.yml")
 	require.NoError(w.t, os.MkdirAll(filepath.Dir(file), 0o755))
-	require.NoError(w.t, os.WriteFile(file, []byte("name: "+name+"\ninputs:\n  path: {default: ''}\nruns:\n  using: composite\n  steps:\n    - run: |\n        "+does+"\n      shell: bash\n"), 0o644))
+	require.NoError(w.t, os.WriteFile(file, []byte("name: "+name+"\ninputs:\n  path: {default: ''}\n  fetch-depth: {default: '1'}\nruns:\n  using: composite\n  steps:\n    - run: |\n        "+does+"\n      shell: bash\n"), 0o644))
 }
 
-// copyWorkflows takes the workflows as they are, but for where the state lies.
+// copyWorkflows takes the workflows as they are.
 func (w *world) copyWorkflows() {
 	files, err := filepath.Glob(".github/workflows/*.yml")
 	require.NoError(w.t, err)
@@ -70,9 +73,8 @@ func (w *world) copyWorkflows() {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(w.t, err)
-		w.write(file, strings.ReplaceAll(string(text), "/var/lib/vpsync/stack", filepath.Join(w.temp, "state")))
+		w.write(file, string(text))
 	}
-	require.NoError(w.t, os.Mkdir(filepath.Join(w.temp, "state"), 0o700))
 }
 
 func (w *world) write(name, text string) {
@@ -126,7 +128,10 @@ func (w *world) run(workflow string, told map[string]string, passes bool, inputs
 	for _, name := range []string{"checkout", "upload-artifact", "download-artifact"} {
 		args = append(args, "--local-repository", "actions/"+name+"@v4="+filepath.Join(stubs, name))
 	}
-	for k, v := range map[string]string{"GITHUB_API_URL": w.Server.URL, "GITHUB_REPOSITORY": w.Server.Repository, "TEST_REPOSITORY": w.Dir, "SERVOSPHERE_API_URL": w.env["SERVOSPHERE_API_URL"], "VPSYNC_RELEASES": w.env["VPSYNC_RELEASES"]} {
+	text, err := os.ReadFile(filepath.Join(w.Dir, ".github/workflows", workflow))
+	require.NoError(w.t, err)
+	url, header := w.Server.GitAccess(strings.Contains(string(text), "contents: write"))
+	for k, v := range map[string]string{"TEST_URL": url, "TEST_HEADER": header, "GITHUB_API_URL": w.Server.URL, "GITHUB_REPOSITORY": w.Server.Repository, "TEST_REPOSITORY": w.Dir, "SERVOSPHERE_API_URL": w.env["SERVOSPHERE_API_URL"], "VPSYNC_RELEASES": w.env["VPSYNC_RELEASES"]} {
 		args = append(args, "--env", k+"="+v)
 	}
 	for _, in := range inputs {
@@ -152,7 +157,7 @@ func (w *world) comments(pull int) []github.Comment {
 	return append([]github.Comment{}, w.Server.Comments[pull]...)
 }
 
-const servers = "provider \"servosphere\" {}\n\nserver \"web\" {\n  count    = %d\n  name     = \"web-${count.index}\"\n  plan     = \"vps-small\"\n  location = \"AMS\"\n}\n"
+const servers = "state {\n  backend = \"git\"\n}\n\nprovider \"servosphere\" {}\n\nserver \"web\" {\n  count    = %d\n  name     = \"web-${count.index}\"\n  plan     = \"vps-small\"\n  location = \"AMS\"\n}\n"
 
 // The life of a change: proposed, reviewed, merged, applied; then one that moved in between, and the answer to that.
 func TestWorkflows(t *testing.T) {
@@ -176,6 +181,8 @@ func TestWorkflows(t *testing.T) {
 	told, err = w.Other("schedule", github.Event{})
 	require.NoError(t, err)
 	require.Contains(t, w.run("drift.yml", told, true), "No drift")
+	w.ask(http.MethodDelete, "/servers/"+w.list()[0].ID) // by somebody else
+	require.Contains(t, w.run("drift.yml", told, false), "1 gone")
 
 	// Pushed past review, the change is not applied until somebody gives its digest.
 	w.write("stack/main.hcl", fmt.Sprintf(servers, 3))
@@ -185,7 +192,7 @@ func TestWorkflows(t *testing.T) {
 	require.NoError(t, err)
 	log := w.run("apply.yml", told, false)
 	require.Contains(t, log, "Nobody has reviewed this plan")
-	require.Equal(t, 2, w.servers())
+	require.Equal(t, 1, w.servers())
 	_, digest, _ := strings.Cut(log, "expect_digest: ")
 	told, err = w.Other("workflow_dispatch", github.Event{})
 	require.NoError(t, err)
@@ -194,6 +201,11 @@ func TestWorkflows(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.Event, event, 0o600))
 	w.run("apply.yml", told, true)
 	require.Equal(t, 3, w.servers())
+
+	// The repository tells all of it.
+	story, err := w.Git("-C", w.Remote, "log", "--format=%s", "refs/vpsync/stack")
+	require.NoError(t, err)
+	require.Regexp(t, `^apply by \S+: .*2 create.*\napply by \S+: 2 create\nA new state$`, story)
 }
 
 // A fork's plan needs nothing, and is posted by the other workflow.
@@ -229,17 +241,31 @@ func TestRelease(t *testing.T) {
 	require.Contains(t, w.run("drift.yml", told, false), "is not what SHA256SUMS says it is")
 }
 
-// servers counts those of the emulated host.
-func (w *world) servers() int {
-	request, err := http.NewRequest(http.MethodGet, w.env["SERVOSPHERE_API_URL"]+"/servers", nil)
+// ask sends a request to the emulated host, as somebody behind vpsync's back, and gives the answer.
+func (w *world) ask(method, path string) []byte {
+	request, err := http.NewRequest(method, w.env["SERVOSPHERE_API_URL"]+path, nil)
 	require.NoError(w.t, err)
 	request.Header.Set("Authorization", "Bearer "+w.env["SERVOSPHERE_API_KEY"])
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(w.t, err)
 	defer answer.Body.Close()
-	var list struct {
-		Data []any `json:"data"`
-	}
-	require.NoError(w.t, json.NewDecoder(answer.Body).Decode(&list))
-	return len(list.Data)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(w.t, err)
+	require.Less(w.t, answer.StatusCode, 300, string(body))
+	return body
 }
+
+type server struct {
+	ID string `json:"id"`
+}
+
+// list are the servers of the emulated host.
+func (w *world) list() []server {
+	var list struct {
+		Data []server `json:"data"`
+	}
+	require.NoError(w.t, json.Unmarshal(w.ask(http.MethodGet, "/servers"), &list))
+	return list.Data
+}
+
+func (w *world) servers() int { return len(w.list()) }

@@ -72,6 +72,9 @@ type Options struct {
 	// Boundary, nil but in tests, is called at each point where a crash would leave a different trace (BoundaryBegin and
 	// its neighbours). An error cuts the run off there, as a crash would: nothing is sent or written any more.
 	Boundary func(point string) error
+	// Exactly: nothing is sent that the plan did not show as a change. What an open intent of an earlier run held back is left to the
+	// next run once that is settled.
+	Exactly bool
 }
 
 // Runner applies plans to one state.

@@ -197,7 +197,7 @@ func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
 		return err
 	}
 	e.freed = len(freed) > 0
-	if len(freed) > 0 && !r.stopped() && ctx.Err() == nil {
+	if len(freed) > 0 && !r.Options.Exactly && !r.stopped() && ctx.Err() == nil {
 		next, err := r.goOn(ctx, made, e)
 		if err != nil {
 			return err

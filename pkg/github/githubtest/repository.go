@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,11 @@ type Repository struct {
 	Dir    string
 	Server *Server
 	Event  string // the file of the event
+	// Remote, where it is set, is the folder of the repository itself, which the server offers to git. Dir is somebody's clone of it then,
+	// and a run has a checkout of its own: see Checkout.
+	Remote string
+
+	commit string // of the run
 }
 
 // Git runs git in the checkout.
@@ -41,7 +47,34 @@ func (r *Repository) all(commands ...[]string) error {
 
 // Begin commits what is in the folder as the branch main.
 func (r *Repository) Begin() error {
-	return r.all([]string{"init", "-q"}, []string{"add", "-A"}, []string{"commit", "-qm", "begin"}, []string{"branch", "-M", "main"})
+	if err := r.all([]string{"init", "-q"}, []string{"add", "-A"}, []string{"commit", "-qm", "begin"}, []string{"branch", "-M", "main"}); err != nil || r.Remote == "" {
+		return err
+	}
+	r.Server.Lock()
+	r.Server.Git = r.Remote
+	r.Server.Unlock()
+	return r.all([]string{"init", "-q", "--bare", r.Remote}, []string{"-C", r.Remote, "config", "http.receivepack", "true"}, []string{"remote", "add", "origin", r.Remote}, []string{"push", "-q", "origin", "main"})
+}
+
+// Checkout makes of an empty folder, or none, what actions/checkout leaves for the run that was told last: that commit alone, with so much of
+// its history, and in git's configuration a token. May the token not push, the workflow had contents: read.
+func (r *Repository) Checkout(dir string, depth int, push bool) error {
+	run := &Repository{Dir: dir}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	url, header := r.Server.GitAccess(push)
+	return run.all([]string{"init", "-q"}, []string{"remote", "add", "origin", url}, []string{"config", "http." + url + ".extraheader", header},
+		[]string{"fetch", "-q", "--no-tags", "--depth", strconv.Itoa(depth), "origin", r.commit}, []string{"checkout", "-q", "--detach", "FETCH_HEAD"})
+}
+
+// push brings a reference to the remote, where there is one.
+func (r *Repository) push(from, ref string) error {
+	if r.Remote == "" {
+		return nil
+	}
+	_, err := r.Git("push", "-q", "--force", "origin", from+":"+ref)
+	return err
 }
 
 // Open commits what is in the folder to a pull request, makes its trial merge with main the checkout, and gives what the run is told.
@@ -61,6 +94,9 @@ func (r *Repository) Open(number int, fork bool) (map[string]string, error) {
 	if err := r.all([]string{"checkout", "-q", "--detach", "main"}, []string{"merge", "-q", "--no-ff", "-m", "trial", branch}); err != nil {
 		return nil, err
 	}
+	if err := r.push("HEAD", fmt.Sprintf("refs/pull/%d/merge", number)); err != nil {
+		return nil, err
+	}
 	repo, from := &github.Repo{FullName: r.Server.Repository}, &github.Repo{FullName: r.Server.Repository}
 	if fork {
 		from = &github.Repo{FullName: "mallory/infra"}
@@ -77,6 +113,9 @@ func (r *Repository) Merge(number int) (map[string]string, error) {
 	if err := r.all([]string{"checkout", "-q", "main"}, []string{"merge", "-q", "--no-ff", "-m", "merge", fmt.Sprintf("pull-%d", number)}); err != nil {
 		return nil, err
 	}
+	if err := r.push("main", "refs/heads/main"); err != nil {
+		return nil, err
+	}
 	commit, err := r.Git("rev-parse", "HEAD")
 	if err != nil {
 		return nil, err
@@ -90,8 +129,13 @@ func (r *Repository) Merge(number int) (map[string]string, error) {
 	return r.told("push", github.Event{After: commit, Repository: p.Base.Repo})
 }
 
-// Other is what a run for another event is told.
+// Other is what a run for another event is told; where there is a remote, the run is one of main.
 func (r *Repository) Other(name string, e github.Event) (map[string]string, error) {
+	if r.Remote != "" {
+		if err := r.all([]string{"checkout", "-q", "main"}, []string{"push", "-q", "origin", "main"}); err != nil {
+			return nil, err
+		}
+	}
 	return r.told(name, e)
 }
 
@@ -100,6 +144,7 @@ func (r *Repository) told(name string, e github.Event) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
+	r.commit = commit
 	data, err := json.Marshal(e)
 	if err != nil {
 		return nil, err

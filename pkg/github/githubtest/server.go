@@ -33,11 +33,14 @@ type Server struct {
 	// Fault is asked before a request is answered: where it returns a handler, that answers. Where carried is set, the request is carried
 	// out all the same.
 	Fault func(r *http.Request) (answer http.HandlerFunc, carried bool)
+	// Git is the folder of the bare repository that git gets, or empty.
+	Git string
 	// Log are the requests that came: method, path and query.
 	Log []string
 
 	nextID int64
 	http   *httptest.Server
+	pushes map[string]bool // whether a token of git's may push
 }
 
 // Start begins to answer on a port of this machine.
@@ -81,6 +84,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Lock()
 	defer s.Unlock()
 	s.Log = append(s.Log, r.Method+" "+r.URL.RequestURI())
+	if path, ok := strings.CutPrefix(r.URL.Path, "/"+s.Repository+".git"); ok && s.Git != "" {
+		s.git(w, r, path)
+		return
+	}
 	if s.Fault != nil {
 		if answer, carried := s.Fault(r); answer != nil {
 			if carried {

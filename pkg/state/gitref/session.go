@@ -453,7 +453,7 @@ func (m *model) message() string {
 		}
 		switch {
 		case r.Ended.IsZero():
-			title += " (under way)"
+			title += " (not ended)"
 		case r.ExitCode != 0:
 			title += fmt.Sprintf(" (exit code %d)", r.ExitCode)
 		}
