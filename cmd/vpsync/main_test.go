@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vpsync": scriptMain})
+	testscript.Main(m, map[string]func(){"vpsync": scriptMain, "measured": measured})
 }
 
 // scriptMain is main as scripts run it. The test binary alone can be told to kill itself: nothing in the environment

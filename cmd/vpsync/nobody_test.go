@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,9 +32,10 @@ func (e carriedOut) said() string { return e.stdout + e.stderr }
 // inProcess runs vpsync as a process of its own, with this environment alone.
 func inProcess(t *testing.T, dir string, env []string, args ...string) carriedOut {
 	t.Helper()
-	program, err := exec.LookPath("vpsync") // that of TestMain
+	program, err := exec.LookPath("measured") // of TestMain, and so is vpsync
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), program, args...)
+	usage := filepath.Join(t.TempDir(), "usage")
+	cmd := exec.CommandContext(t.Context(), program, append([]string{usage, filepath.Join(filepath.Dir(program), "vpsync")}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append([]string{"HOME=" + dir, "GORACE=atexit_sleep_ms=0"}, env...), &out, &errs
 	begun := time.Now()
@@ -44,11 +46,29 @@ func inProcess(t *testing.T, dir string, env []string, args ...string) carriedOu
 		require.NoError(t, err)
 	}
 	e.code = cmd.ProcessState.ExitCode()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
-		e.worked = time.Duration(usage.Utime.Nano() + usage.Stime.Nano()) // of all of them
-		e.peak = usage.Maxrss << 10                                       // of the largest of the process and those that it waited for (getrusage(2), wait4(2))
+	if text, err := os.ReadFile(usage); err == nil {
+		_, err := fmt.Sscan(string(text), &e.peak, &e.worked)
+		require.NoError(t, err)
 	}
 	return e
+}
+
+// measured runs a program with arguments and writes down what it took, with its children: memory in bytes, processor time in nanoseconds.
+// A process of its own does that, since a process begins with the memory of the one that it was forked from, and a test is large.
+func measured() {
+	cmd := exec.Command(os.Args[2], os.Args[3:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Run()
+	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
+		text := fmt.Sprint(used.Maxrss<<10, " ", used.Utime.Nano()+used.Stime.Nano()) // of the largest, and of all (getrusage(2), wait4(2))
+		if err := os.WriteFile(os.Args[1], []byte(text), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	if code := cmd.ProcessState.ExitCode(); code >= 0 {
+		os.Exit(code)
+	}
+	panic(err)
 }
 
 // plant writes files into a new folder; a name may have folders.
