@@ -95,6 +95,7 @@ func tableOf(families []Family, ran map[string]Count) string {
 	var b strings.Builder
 	b.WriteString("| family | what is done to vpsync | needs | cases | seconds |\n|---|---|---|---:|---:|\n")
 	all, took := 0, 0.0
+	of := map[byte]int{} // by the first letter of the family, as the promises are grouped
 	for _, f := range families {
 		c, done := ran[f.Name]
 		seconds := fmt.Sprintf("%.1f", c.Seconds)
@@ -103,8 +104,11 @@ func tableOf(families []Family, ran map[string]Count) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Name, f.What, f.Needs, thousands(c.Cases), seconds)
 		all, took = all+c.Cases, took+c.Seconds
+		of[f.Name[0]] += c.Cases
 	}
-	fmt.Fprintf(&b, "| **all** | | | **%s** | **%.0f** |\n", thousands(all), took)
+	kills, seeds, attacks := of['A'], of['C'], of['G']
+	fmt.Fprintf(&b, "| **all** | %s times killed or cut off, %s seeds, %s attacks, %s other faults | | **%s** | **%.0f** |\n",
+		thousands(kills), thousands(seeds), thousands(attacks), thousands(all-kills-seeds-attacks), thousands(all), took)
 	return b.String()
 }
 
