@@ -106,10 +106,15 @@ func (h *simHandle) Commit(ctx context.Context, writes ...state.Write) error {
 	if lost {
 		return state.ErrLockLost
 	}
-	before := h.memory.serial
+	serial := func() int64 {
+		h.memory.mu.Lock()
+		defer h.memory.mu.Unlock()
+		return h.memory.serial
+	}
+	before := serial()
 	err := h.memory.Commit(ctx, writes...)
-	if err == nil && h.memory.serial <= before {
-		h.world.violated("P7: a commit took the serial from %d to %d", before, h.memory.serial)
+	if after := serial(); err == nil && after <= before {
+		h.world.violated("P7: a commit took the serial from %d to %d", before, after)
 	}
 	return err
 }

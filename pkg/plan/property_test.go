@@ -178,7 +178,7 @@ func TestDestroyReverses(t *testing.T) {
 		p, _ := w.plan()
 		pairs += requireBefore(t, w, p, plan.PhaseRemove)
 	})
-	require.Greater(t, pairs, 10, "hardly anything referred to anything")
+	require.Positive(t, pairs, "nothing referred to anything")
 }
 
 // requireBefore holds the order of both ends of each reference whose halves of this phase are in the plan, and counts those.
