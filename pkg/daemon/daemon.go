@@ -28,10 +28,18 @@ type Work interface {
 	// Look makes a plan and sends nothing that writes.
 	Look(ctx context.Context, at Checkout) (*Report, error)
 	// Heal puts back what drifted, with the values that were applied, and nothing else: never what deletes or replaces unless the stack's
-	// entry allows it. What it may not do is in the report as it was.
-	Heal(ctx context.Context, at Checkout, o HealOptions) (*Outcome, error)
+	// entry allows it. Requests that an earlier run left open are settled first.
+	Heal(ctx context.Context, at Checkout, o Acting) (*Outcome, error)
 	// Apply carries out the plan of this digest, or nothing where the plan is another by now.
-	Apply(ctx context.Context, at Checkout, digest string) (*Outcome, error)
+	Apply(ctx context.Context, at Checkout, digest string, o Acting) (*Outcome, error)
+}
+
+// Sources brings the files of stacks to this disk.
+type Sources interface {
+	// Newest is the stack as its source has it now. For a folder that is the folder.
+	Newest(ctx context.Context, s *Stack) (Checkout, error)
+	// At is the stack at a commit that Newest brought before, perhaps before a restart.
+	At(ctx context.Context, s *Stack, commit string) (Checkout, error)
 }
 
 // Checkout is a stack at one commit, on this disk.
@@ -43,8 +51,14 @@ type Checkout struct {
 	Foreign bool
 }
 
-// HealOptions bound what a turn may do unasked.
-type HealOptions struct {
+// Acting bounds what a turn may do.
+type Acting struct {
+	Run   string // the id that it gets in the state's history
+	Actor string // who approved it; empty where nobody was asked
+	// Stop, when it is done, ends the run after what is in flight: the daemon stops, or the window closes.
+	Stop context.Context
+	// Unasked: what drifted is put back unless its block says otherwise; not set, only where its block says heal.
+	Unasked bool
 	// AllowDestroy lets it delete and replace, too.
 	AllowDestroy bool
 }
@@ -61,6 +75,8 @@ type Report struct {
 	Plan []byte `json:"-"`
 	// Graph is the dependency graph as SVG, as vpsync graph --svg draws it.
 	Graph []byte `json:"-"`
+	// Unsettled counts requests of which it is not known what they did. Whoever writes next finds out.
+	Unsettled int `json:"unsettled,omitempty"`
 	// Questions await an answer of the operator: terse lines, with what answers them.
 	Questions []Question `json:"questions,omitempty"`
 	Resources int        `json:"resources"`
@@ -70,7 +86,7 @@ type Report struct {
 
 // InSync: nothing drifted, nothing is pending, nothing is asked.
 func (r *Report) InSync() bool {
-	return len(r.Drifted) == 0 && r.Pending == Counts{} && len(r.Questions) == 0
+	return len(r.Drifted) == 0 && r.Pending == Counts{} && len(r.Questions) == 0 && r.Unsettled == 0
 }
 
 // Counts are changes by what they do.
@@ -91,10 +107,11 @@ type Drift struct {
 	Attribute string `json:"attribute,omitempty"` // empty: the object is gone
 	Was       string `json:"was,omitempty"`       // as the plan shows values; a secret is "(sensitive)"
 	Is        string `json:"is,omitempty"`
-	// Mode is what is done about it: the stack's, or what lifecycle { on_drift } of the resource says.
+	// Mode is what is done about it: what lifecycle { on_drift } of the resource says, or the stack's, which Look leaves to the daemon.
 	Mode Mode `json:"mode"`
-	// Since is when it was seen first, and Healed when a turn put it back; zero until then. Both are kept by the daemon.
+	// Since is when it was seen first, and Seen when it was seen last. Both are kept by the daemon.
 	Since time.Time `json:"since,omitzero"`
+	Seen  time.Time `json:"seen,omitzero"`
 }
 
 // Unmanaged is an object that no resource declares.
@@ -121,13 +138,9 @@ type Budget struct {
 	Resets    time.Time `json:"resets,omitzero"`
 }
 
-// Outcome is what a turn did.
+// Outcome is what a run did.
 type Outcome struct {
-	Run      string // its id in the state's history
 	Done     Counts
-	Healed   []Drift // what is as it should be again
-	ExitCode int     // as vpsync apply ends
+	ExitCode int // as vpsync apply ends
 	Requests int
-	// After is how the stack is now.
-	After *Report
 }

@@ -83,3 +83,38 @@ func (w Windows) next(t time.Time) time.Time {
 	}
 	return first
 }
+
+// Closes is when changes may not be applied any more, being so at t; zero where no end is to be seen.
+func (w Windows) Closes(t time.Time) time.Time {
+	var end time.Time
+	if len(w.Allow) > 0 {
+		end = t
+		for looks, on := 0, true; on; looks++ {
+			if looks == maxLooks {
+				end = time.Time{}
+				break
+			}
+			on = false
+			for _, a := range w.Allow {
+				if a.covers(end) {
+					next := a.closes(end)
+					if next.IsZero() {
+						return w.denied(t, time.Time{})
+					}
+					end, on = next, true
+				}
+			}
+		}
+	}
+	return w.denied(t, end)
+}
+
+// denied is the first moment after t at which something denies, where that is before end.
+func (w Windows) denied(t, end time.Time) time.Time {
+	for _, d := range w.Deny {
+		if next := d.Opens.Next(t); !next.IsZero() && (end.IsZero() || next.Before(end)) {
+			end = next
+		}
+	}
+	return end
+}
