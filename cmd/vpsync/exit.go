@@ -50,6 +50,7 @@ var commandExits = map[string][]int{
 	"apply":           {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"destroy":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"drift":           {exitDone, exitFailed, exitChanges, exitInterrupted},
+	"daemon":          {exitDone, exitFailed, exitChanges, exitLocked, exitNeedsAnswer},
 	"doctor":          {exitDone, exitFailed, exitInterrupted},
 	"import":          {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},
 	"resolve":         {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},

@@ -26,6 +26,8 @@ type untrustedFlags struct {
 	untrusted bool
 	base      string
 	timeout   time.Duration
+	// confined: the stack is evaluated by a child process, and trusted otherwise. No flag says so.
+	confined bool
 }
 
 func (f *untrustedFlags) register(c *cobra.Command) {
@@ -86,6 +88,14 @@ func (a *app) load(ctx context.Context, vars variableFlags, f untrustedFlags) (*
 	if f.untrusted {
 		return a.loadUntrusted(ctx, vars, f)
 	}
+	if f.confined {
+		out, diags := a.loadConfined(ctx, f)
+		if out == nil {
+			return nil, spec.Request{}, nil, diags
+		}
+		request, definitions, problems := a.equip(a.stack, vars)
+		return out, request, definitions, append(diags, problems...)
+	}
 	stack, request, definitions, diags := a.loadStack(vars)
 	if stack == nil {
 		return nil, request, definitions, diags
@@ -106,16 +116,10 @@ func (a *app) loadUntrusted(ctx context.Context, vars variableFlags, f untrusted
 		}
 		a.reviewed.stack = base
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, spec.Request{}, nil, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "No process to evaluate in", Detail: err.Error()}}
-	}
-	stack, diags := confined.Load(ctx, a.dir, confined.Options{Program: program, Arguments: []string{evaluateCommand}, Limits: confined.Limits{Time: f.timeout}})
-	if stack == nil {
+	out, diags := a.loadConfined(ctx, f)
+	if out == nil {
 		return nil, spec.Request{}, nil, diags
 	}
-	a.stack = &stack.Declarations
-	out := &loaded{&stack.Declarations, stack, stack.Close}
 	diags = append(diags, a.overreach(a.stack)...)
 	if diags.HasErrors() {
 		diags.Sort()
@@ -124,6 +128,20 @@ func (a *app) loadUntrusted(ctx context.Context, vars variableFlags, f untrusted
 	}
 	request, definitions, problems := a.equip(a.stack, vars)
 	return out, request, definitions, append(diags, problems...)
+}
+
+// loadConfined reads the stack in a child process. It is nil where nothing could be read.
+func (a *app) loadConfined(ctx context.Context, f untrustedFlags) (*loaded, spec.Diagnostics) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "No process to evaluate in", Detail: err.Error()}}
+	}
+	stack, diags := confined.Load(ctx, a.dir, confined.Options{Program: program, Arguments: []string{evaluateCommand}, Limits: confined.Limits{Time: f.timeout}})
+	if stack == nil {
+		return nil, diags
+	}
+	a.stack = &stack.Declarations
+	return &loaded{&stack.Declarations, stack, stack.Close}, diags
 }
 
 // overreach are the differences from the reviewed stack that are not an untrusted one's to make.

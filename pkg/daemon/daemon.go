@@ -20,6 +20,9 @@ const (
 	Heal    Mode = "heal"    // put back what drifted
 )
 
+// Modes are all of them.
+var Modes = []Mode{Observe, Propose, Heal}
+
 // Work is what the daemon has done by others. Each function works on one checkout of a stack, and may be called for several stacks at
 // once, but never twice at once for one.
 type Work interface {
@@ -69,6 +72,8 @@ type Report struct {
 	Unmanaged []Unmanaged `json:"unmanaged"`
 	// Pending counts the changes that the configuration asks for and nobody carried out.
 	Pending Counts `json:"pending"`
+	// Planned counts all changes of the plan, those that put back what drifted among them.
+	Planned Counts `json:"planned"`
 	// Digest of the plan; empty where there is nothing to do.
 	Digest string `json:"digest,omitempty"`
 	// Plan is the plan as vpsync plan --json prints it. It holds no secret.

@@ -73,7 +73,7 @@ func (w *fakeWork) Look(ctx context.Context, at Checkout) (*Report, error) {
 		w.fails--
 		return nil, errors.New("the API is down")
 	}
-	r := &Report{Drifted: slices.Clone(w.drift), Pending: w.more, Unsettled: w.open, Requests: 3}
+	r := &Report{Drifted: slices.Clone(w.drift), Pending: w.more, Planned: w.more, Unsettled: w.open, Requests: 3}
 	if !r.InSync() {
 		r.Digest = fmt.Sprint(w.drift, w.more)
 	}

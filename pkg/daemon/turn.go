@@ -213,7 +213,7 @@ func (m *Memory) seen(s *Stack, now time.Time, found *Report, by, proposal strin
 	case !s.proposes(report):
 		m.Proposed = nil
 	case m.Proposed == nil || m.Proposed.Digest != report.Digest || m.Proposed.Commit != m.Commit:
-		m.Proposed = &Proposal{Run: proposal, Digest: report.Digest, Commit: m.Commit, Made: now, Counts: report.Pending}
+		m.Proposed = &Proposal{Run: proposal, Digest: report.Digest, Commit: m.Commit, Made: now, Counts: report.Planned}
 	}
 }
 
