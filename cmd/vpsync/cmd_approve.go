@@ -25,7 +25,7 @@ is the same, as the next turn of its stack and within the stack's windows. RUN i
 
 The token comes from VPSYNC_APPROVE_TOKEN, and is sent to that address alone.`,
 		Example: "  vpsync approve 1f0c9a7be2d3\n  vpsync approve 1f0c9a7be2d3 --url https://vpsync.example.com",
-		RunE: func(c *cobra.Command, args []string) error { return a.approve(c.Context(), args[0], o) },
+		RunE:    func(c *cobra.Command, args []string) error { return a.approve(c.Context(), args[0], o) },
 	}
 	c.Flags().StringVar(&o.url, "url", "http://127.0.0.1:8420", "the daemon's `address`")
 	return c

@@ -115,7 +115,7 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	}
 	work := &stackWork{app: a, config: config, vars: o.vars, log: log}
 	d, closer, err := daemon.New(config, daemon.Options{
-		Work: work, Version: versionText(), Log: log,
+		Work: work, Version: versionText(), Log: log, Boundary: a.hooks.boundary,
 		Sources: &source.Sources{Data: config.Data, Env: a.env, Commit: gitCommit},
 	})
 	if errors.Is(err, daemon.ErrBusy) {
@@ -220,7 +220,6 @@ func driftText(d daemon.Drift) string {
 	}
 	return fmt.Sprintf("%s.%s is %s, should be %s", d.Address, d.Attribute, d.Is, d.Was)
 }
-
 
 // readDaemonConfig reads a daemon's file.
 func readDaemonConfig(path string) (*daemon.Config, error) {

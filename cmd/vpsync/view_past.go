@@ -95,14 +95,23 @@ func (a *app) pastDrift(ctx context.Context, store *sqlite.Store) (*pastDriftDoc
 		return nil, err
 	}
 	doc := &pastDriftDocument{FormatVersion: formatVersion, Drift: []pastDrift{}}
-	seen := map[string]bool{} // by run and what it healed
+	rows, err := healingRows(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	told := make([]bool, len(rows))
 	add := func(d daemon.Drift, ended *time.Time, by string) {
-		p := pastDrift{Address: d.Address, Account: d.Account, ID: d.ID, Attribute: d.Attribute, Was: d.Was, Is: d.Is, Ended: ended, HealedBy: by}
-		if !d.Since.IsZero() {
-			p.FirstSeen, p.LastSeen = &d.Since, &d.Seen
+		p := pastDrift{Address: d.Address, Account: d.Account, ID: d.ID, Attribute: d.Attribute, Was: d.Was, Is: d.Is, FirstSeen: &d.Since, LastSeen: &d.Seen, Ended: ended, HealedBy: by}
+		for i, c := range rows {
+			if c.Address.String() != d.Address || c.Attribute != d.Attribute || by != "" && c.Run != by || c.At.Before(d.Since) || ended != nil && c.At.After(*ended) {
+				continue
+			}
+			told[i] = true // a run may have put it back that was none of the daemon's
+			if p.HealedBy == "" {
+				p.HealedBy, p.Ended = c.Run, &rows[i].At
+			}
 		}
 		doc.Drift = append(doc.Drift, p)
-		seen[by+" "+d.Address+" "+d.Attribute] = true
 	}
 	if memory.Report != nil {
 		for _, d := range memory.Report.Drifted {
@@ -112,22 +121,9 @@ func (a *app) pastDrift(ctx context.Context, store *sqlite.Store) (*pastDriftDoc
 	for _, p := range memory.Healed {
 		add(p.Drift, &p.Until, p.By)
 	}
-	runs, err := store.History(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range runs {
-		changes, err := store.Changes(ctx, run.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range changes {
-			byDrift := c.Attribute != "" && (c.Cause == string(plan.CauseDrift) || c.Cause == string(plan.CauseBoth)) || c.Attribute == "" && c.Cause == string(plan.CauseGone)
-			if !byDrift || seen[c.Run+" "+c.Address.String()+" "+c.Attribute] {
-				continue
-			}
-			at := c.At
-			add(daemon.Drift{Address: c.Address.String(), ID: c.ObjectID, Attribute: c.Attribute, Was: string(c.After), Is: string(c.Before)}, &at, c.Run)
+	for i, c := range rows {
+		if !told[i] {
+			doc.Drift = append(doc.Drift, pastDrift{Address: c.Address.String(), ID: c.ObjectID, Attribute: c.Attribute, Was: string(c.After), Is: string(c.Before), Ended: &rows[i].At, HealedBy: c.Run})
 		}
 	}
 	hidden := secretNow(st)
@@ -147,4 +143,25 @@ func (a *app) pastDrift(ctx context.Context, store *sqlite.Store) (*pastDriftDoc
 		return y.when().Compare(x.when())
 	})
 	return doc, nil
+}
+
+// healingRows are the rows of the history that tell of drift which a run put back.
+func healingRows(ctx context.Context, store *sqlite.Store) ([]state.Change, error) {
+	runs, err := store.History(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	var rows []state.Change
+	for _, run := range runs {
+		changes, err := store.Changes(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range changes {
+			if c.Attribute != "" && (c.Cause == string(plan.CauseDrift) || c.Cause == string(plan.CauseBoth)) || c.Attribute == "" && c.Cause == string(plan.CauseGone) {
+				rows = append(rows, c)
+			}
+		}
+	}
+	return rows, nil
 }

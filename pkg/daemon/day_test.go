@@ -363,7 +363,7 @@ func TestCrashLoop(t *testing.T) {
 			m, err := ReadMemory(path)
 			require.NoError(t, err)
 			m.begin(time.Now().UTC(), "lost", TriggerSchedule) // and the process is no more
-			require.NoError(t, m.write(path))
+			require.NoError(t, m.write(path, func() {}))
 			d, closer, err := New(w.config, Options{Work: w.work, Sources: w.sources, Chance: func() float64 { return 0.5 }})
 			require.NoError(t, err)
 			s := d.Snapshot().Stacks[0]

@@ -246,7 +246,7 @@ func (r *reader) config(s *section) *Config {
 		c.Parallel = int(n)
 	}
 	blocks := s.inner("stack", 1)
-	if len(blocks) == 0 {
+	if !slices.ContainsFunc(s.body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == "stack" }) {
 		r.wrong(s.at, "Nothing to look after", "A configuration has a stack block for each stack.", "stack \"web\" {\n  folder = \"/etc/vpsync/web\"\n}")
 	}
 	places := map[string]*Stack{}

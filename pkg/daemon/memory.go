@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -88,16 +87,15 @@ func ReadMemory(path string) (*Memory, error) {
 	return m, nil
 }
 
-// write replaces the file as a whole, or leaves it as it was.
-func (m *Memory) write(path string) error {
+// write replaces the file as a whole, or leaves it as it was. staged is called when the new one is written, and not in its place yet.
+// Nobody else writes the file, so what a process that was killed left of a new one is overwritten.
+func (m *Memory) write(path string, staged func()) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".daemon-*") // made 0600
+	fresh := path + ".new"
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -106,10 +104,11 @@ func (m *Memory) write(path string) error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+		staged()
+		err = os.Rename(fresh, path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, os.Remove(fresh))
 	}
 	return nil
 }

@@ -27,7 +27,15 @@ type Options struct {
 	Now    func() time.Time
 	Chance func() float64
 	NewID  func() string
+	// Boundary, nil but in tests, is called at each point where a crash would leave a different trace.
+	Boundary func(point string)
 }
+
+// The points of a daemon's own; what its work passes has others.
+const (
+	BoundaryRemembering = "remembering" // what is remembered is written, and not in its place yet
+	BoundaryRemembered  = "remembered"
+)
 
 // Daemon looks after the stacks of a configuration. It is a [Service].
 type Daemon struct {
@@ -98,7 +106,7 @@ func New(c *Config, o Options) (_ *Daemon, closer func() error, err error) {
 		m.wake(s, d.now(), o.Chance())
 		if lost {
 			o.Log.Error("the turn before was cut off", "stack", s.Name, "times", m.Lost, "next", m.Next)
-			if err := m.write(s.Memory); err != nil {
+			if err := d.remember(s.Memory, m); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -177,7 +185,7 @@ func (d *Daemon) round(ctx, stop context.Context, turns *sync.WaitGroup) time.Du
 func (d *Daemon) begin(k *keeper, now time.Time, why string) bool {
 	before := k.memory.clone()
 	k.memory.begin(now, d.options.NewID(), why)
-	if err := k.memory.write(k.Memory); err != nil {
+	if err := d.remember(k.Memory, k.memory); err != nil {
 		d.options.Log.Error("cannot remember", "stack", k.Name, "error", err)
 		k.memory = before
 		k.memory.Failures++
@@ -192,12 +200,27 @@ func (d *Daemon) begin(k *keeper, now time.Time, why string) bool {
 	return true
 }
 
+// remember keeps what is remembered of a stack.
+func (d *Daemon) remember(path string, m *Memory) error {
+	if err := m.write(path, func() { d.boundary(BoundaryRemembering) }); err != nil {
+		return err
+	}
+	d.boundary(BoundaryRemembered)
+	return nil
+}
+
+func (d *Daemon) boundary(point string) {
+	if d.options.Boundary != nil {
+		d.options.Boundary(point)
+	}
+}
+
 // update changes what is remembered of a stack, and tells whoever waits for that.
 func (d *Daemon) update(k *keeper, change func(m *Memory)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	change(k.memory)
-	if err := k.memory.write(k.Memory); err != nil {
+	if err := d.remember(k.Memory, k.memory); err != nil {
 		d.options.Log.Error("cannot remember", "stack", k.Name, "error", err)
 	}
 	d.tell()
