@@ -44,6 +44,13 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/apply", "pkg/sandbox", "apply must not know whether the account is real"},
 	{"pkg/apply", "pkg/state/sqlite", "apply writes through the Store contract"},
 	{"pkg/apply", "github.com/spf13/cobra", "flags live in cmd/vpsync"},
+	{"pkg/daemon", "pkg/providers", "a daemon decides when; what is done then is given to it"},
+	{"pkg/daemon", "pkg/state", "a daemon has a memory of its own, and no secret in it"},
+	{"pkg/daemon", "pkg/plan", "a daemon sees reports, not plans"},
+	{"pkg/daemon", "pkg/apply", "a daemon decides when; what is done then is given to it"},
+	{"pkg/daemon", "pkg/git", "where files come from is injected"},
+	{"pkg/daemon/source", "pkg/state", "who fetches files has no business with what is recorded"},
+	{"pkg/git", "pkg/spec", "git is run by itself: it knows no stack"},
 	{"examples/own-provider/tern", "pkg", "a host that shared code with its client would prove nothing"},
 }
 

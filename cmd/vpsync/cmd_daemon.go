@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // a zone means the same on every machine
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/daemon"

@@ -93,6 +93,9 @@ func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.R
 	}
 	for _, c := range found.changed {
 		for _, at := range c.Attributes {
+			if at.Effect == plan.EffectComputed {
+				continue // it comes with the new object that would put the others back
+			}
 			r.Drifted = append(r.Drifted, daemon.Drift{Address: c.Address.String(), Account: c.Account, ID: c.ID, Attribute: at.Name,
 				Was: driftValue(at.After, at.Sensitive), Is: driftValue(at.Before, at.Sensitive), Mode: modes[c.Address]})
 		}
