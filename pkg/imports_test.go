@@ -55,6 +55,13 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/github", "pkg/plan", "a client of GitHub carries texts; what they are about is the caller's"},
 	{"pkg/github", "pkg/spec", "a client of GitHub evaluates nothing"},
 	{"pkg/github", "pkg/apply", "a client of GitHub starts nothing"},
+	{"pkg/daemon", "pkg/providers", "a daemon decides when; what is done then is given to it"},
+	{"pkg/daemon", "pkg/state", "a daemon has a memory of its own, and no secret in it"},
+	{"pkg/daemon", "pkg/plan", "a daemon sees reports, not plans"},
+	{"pkg/daemon", "pkg/apply", "a daemon decides when; what is done then is given to it"},
+	{"pkg/daemon", "pkg/git", "where files come from is injected"},
+	{"pkg/daemon/source", "pkg/state", "who fetches files has no business with what is recorded"},
+	{"pkg/git", "pkg/spec", "git is run by itself: it knows no stack"},
 	{"examples/own-provider/tern", "pkg", "a host that shared code with its client would prove nothing"},
 }
 

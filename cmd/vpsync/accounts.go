@@ -180,7 +180,7 @@ func sandboxLag(s *sandbox.Sandbox) (time.Duration, error) {
 
 // openSandbox opens the emulated account that is kept in the stack's folder.
 func (a *app) openSandbox(account string, def *providers.Definition, o sandbox.Options) (*sandbox.Sandbox, error) {
-	o.Dir, o.Account, o.Boundary = filepath.Join(a.homeDir(), ".vpsync", "sandbox", "accounts"), account, a.hooks.boundary
+	o.Dir, o.Account, o.Boundary = filepath.Join(a.keepDir(), ".vpsync", "sandbox", "accounts"), account, a.hooks.boundary
 	o.Provisioning = cmp.Or(a.hooks.hurry, o.Provisioning)
 	return sandbox.Open(def, o)
 }

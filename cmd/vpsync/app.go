@@ -57,6 +57,7 @@ type app struct {
 
 	dir      string
 	state    string
+	home     string // where what vpsync keeps lies; empty for the stack's folder
 	sandbox  bool
 	json     bool
 	noColor  bool
@@ -73,6 +74,8 @@ type app struct {
 	// lockTimeout is how long a run waits for another one that holds the lock.
 	lockTimeout time.Duration
 
+	// who carries out, where that is not whoever started the process.
+	who string
 	// runID names this run in the lock, the journal and the history.
 	runID string
 	// args are what the program was called with, long flags with two dashes.
@@ -239,7 +242,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 		title    string
 		commands []*cobra.Command
 	}{
-		{"The main job:", []*cobra.Command{a.initCommand(), a.fmtCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand()}},
+		{"The main job:", []*cobra.Command{a.initCommand(), a.fmtCommand(), a.validateCommand(), a.graphCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(), a.driftCommand(), a.daemonCommand(), a.approveCommand()}},
 		{"Objects and questions:", []*cobra.Command{a.taskCommand(), a.importCommand(), a.resolveCommand(), a.unlockCommand()}},
 		{"What is recorded:", []*cobra.Command{a.showCommand(), a.outputCommand(), a.historyCommand(), a.blameCommand(), a.costCommand(), a.stateCommand()}},
 		{"About the tool:", []*cobra.Command{a.doctorCommand(), a.providersCommand(), a.schemaCommand(), a.githubCommand(), a.sandboxCommand(), a.versionCommand(), a.manCommand()}},
@@ -322,9 +325,9 @@ func (a *app) printJSON(v any) error {
 // workDir is where vpsync keeps what is its own.
 func (a *app) workDir() string {
 	if a.sandbox {
-		return filepath.Join(a.homeDir(), ".vpsync", "sandbox")
+		return filepath.Join(a.keepDir(), ".vpsync", "sandbox")
 	}
-	return filepath.Join(a.homeDir(), ".vpsync")
+	return filepath.Join(a.keepDir(), ".vpsync")
 }
 
 // homeDir is the folder that what vpsync keeps lies in: the stack's. One that is not trusted might bring a state along.
@@ -333,6 +336,14 @@ func (a *app) homeDir() string {
 		return a.reviewed.dir
 	}
 	return a.dir
+}
+
+// keepDir is the folder that .vpsync lies in. That of a stack which is fetched anew again and again is another than the stack's.
+func (a *app) keepDir() string {
+	if a.home != "" {
+		return a.home
+	}
+	return a.homeDir()
 }
 
 func (a *app) statePath() string {

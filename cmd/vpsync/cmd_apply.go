@@ -120,8 +120,10 @@ func planChangingFlags(c *cobra.Command) []string {
 
 // job is a plan to make and to carry out.
 type job struct {
-	command string // apply or destroy
+	command string // apply or destroy, or what a daemon does: heal, approve
 	vars    variableFlags
+	trust   untrustedFlags
+	view    applyView // nil: the one that suits whoever looks on
 	options plan.Options
 	run     runFlags
 	expect  string      // the digest that the plan must have, or empty
@@ -151,7 +153,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 		return wrongUsage("--lock-timeout %s: it is a duration such as 30s or 2m", o.lockTimeout)
 	}
 	a.lockTimeout = o.lockTimeout
-	w, err := a.open(ctx, vars, command)
+	w, err := a.openWith(ctx, opening{vars: vars, command: command, trust: j.trust})
 	if err != nil {
 		return err
 	}
@@ -167,7 +169,10 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	}
 	w.warnOfGrace(grace)
 	verb := map[string]string{"apply": "Apply", "destroy": "Destroy"}[command]
-	view := a.runView(verb)
+	view := j.view
+	if view == nil {
+		view = a.runView(verb)
+	}
 	defer view.Close()
 	a.lines, _ = view.(*jsonView)
 	w.waiting = func(account, class string, until time.Time) {
@@ -229,6 +234,9 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 				return err
 			}
 		}
+	}
+	if options.Heal != nil && len(made.Plan.Steps) == 0 {
+		return nil // nothing is written in the history of a turn that changes nothing
 	}
 	if err := backup(); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 type driftOptions struct {
 	vars      variableFlags
 	unmanaged bool
+	history   bool
 }
 
 func (a *app) driftCommand() *cobra.Command {
@@ -19,11 +20,22 @@ func (a *app) driftCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "drift", Short: "Show what somebody changed at the provider", Args: cobra.NoArgs,
 		Long: `Lists what differs at the provider from what was recorded: changed, gone, and with --unmanaged also objects that no
-resource declares. Exits with 2 when there is any. Edits of the HCL are no drift, and neither are leftovers.`,
-		Example: "  vpsync drift\n  vpsync drift --unmanaged --json",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.drift(c.Context(), o) },
+resource declares. Exits with 2 when there is any. Edits of the HCL are no drift, and neither are leftovers.
+
+With --history it tells what a vpsync daemon has seen, and which runs put something back. It asks nobody, and exits with 0.`,
+		Example: "  vpsync drift\n  vpsync drift --unmanaged --json\n  vpsync drift --history",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.history {
+				if o.unmanaged {
+					return wrongUsage("--history is about what drifted, and --unmanaged about what nobody declared")
+				}
+				return a.driftHistory(c.Context())
+			}
+			return a.drift(c.Context(), o)
+		},
 	}
 	o.vars.register(c)
+	c.Flags().BoolVar(&o.history, "history", false, "show what drifted before: seen first, seen last, put back by which run; without a request")
 	c.Flags().BoolVar(&o.unmanaged, "unmanaged", false, "count objects that no resource declares")
 	return c
 }

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -162,6 +165,17 @@ func (x example) prepare(command, line string) string {
 		}
 		require.NoError(x.t, os.WriteFile(x.env["GITHUB_EVENT_PATH"], event, 0o600))
 		require.NoError(x.t, os.WriteFile(filepath.Join(x.dir, "report.json"), report, 0o600))
+	case "vpsync approve":
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok":true}`)) }))
+		x.t.Cleanup(server.Close)
+		x.env["VPSYNC_APPROVE_TOKEN"] = "t"
+		words, _ := shellWords(line)
+		line = strings.Join(words[:3], " ") + " --url " + server.URL
+	case "vpsync daemon":
+		stack := "stack \"here\" {\n  folder = " + strconv.Quote(x.dir) + "\n}\n"
+		config := filepath.Join(x.t.TempDir(), "vpsyncd.hcl")
+		require.NoError(x.t, os.WriteFile(config, []byte(stack), 0o600))
+		line = strings.Replace(line, "/etc/vpsync/vpsyncd.hcl", config, 1)
 	case "vpsync state push":
 		x.vpsync("state", "pull", filepath.Join(x.dir, "copy.db"))
 	case "vpsync sandbox serve":
@@ -195,11 +209,29 @@ func (x example) run(line string) (int, string) {
 	if strings.HasPrefix(line, "vpsync sandbox serve") {
 		signals <- os.Interrupt // it would serve until then
 	}
-	s := streams{in: in, out: &out, errs: &errs, inTerminal: true, outWidth: width, errWidth: width}
+	var said io.Writer = &errs
+	if strings.HasPrefix(line, "vpsync daemon") { // it would look after stacks until then
+		said = io.MultiWriter(&errs, &once{"daemon begins", func() { signals <- os.Interrupt }})
+	}
+	s := streams{in: in, out: &out, errs: said, inTerminal: true, outWidth: width, errWidth: width}
 	x.env["HOME"] = x.dir
 	code := run(context.Background(), append(args, "--sandbox"), x.env, s, signals, hooks{})
 	if slices.Contains(words, "dot") {
 		require.True(x.t, strings.HasPrefix(out.String(), "digraph"), out.String())
 	}
 	return code, out.String() + errs.String()
+}
+
+// once does something when a text is written for the first time.
+type once struct {
+	text string
+	do   func()
+}
+
+func (o *once) Write(p []byte) (int, error) {
+	if o.do != nil && bytes.Contains(p, []byte(o.text)) {
+		o.do()
+		o.do = nil
+	}
+	return len(p), nil
 }

@@ -74,7 +74,7 @@ func (a *app) hintAtSandbox(ctx context.Context, st *state.State) {
 }
 
 func (a *app) sandboxStatePath() string {
-	return filepath.Join(a.homeDir(), ".vpsync", "sandbox", "state.db")
+	return filepath.Join(a.keepDir(), ".vpsync", "sandbox", "state.db")
 }
 
 // edit changes the state under its lock, after a backup. It is a run of the history. What it did is to be told after it, when it has happened.

@@ -280,7 +280,9 @@ func (f sweepFolder) converge(s *sweepScenario) error {
 }
 
 // applies: what follows a kill is a run that plans.
-func (s *sweepScenario) applies() bool { return s.again[0] == "apply" || s.again[0] == "destroy" }
+func (s *sweepScenario) applies() bool {
+	return s.again[0] == "apply" || s.again[0] == "destroy" || s.again[0] == "daemon"
+}
 
 // until runs a command until it ends with 0: twice at most, and once more after each question.
 func (f sweepFolder) until(args []string) error {
@@ -459,7 +461,7 @@ func (s *sweepScenario) makes(o sandboxObject) bool {
 	return o.Kind == "backup" || o.Kind == "snapshot"
 }
 
-var ownFiles = regexp.MustCompile(`^(state\.db|state\.lock|backups/[^/]+\.db|accounts/[a-z.]+\.(jsonl|lock))$`)
+var ownFiles = regexp.MustCompile(`^(state\.db|state\.lock|state\.daemon\.json(\.lock)?|backups/[^/]+\.db|accounts/[a-z.]+\.(jsonl|lock))$`)
 
 // strange are files in the folder of the state that belong to nothing.
 func (f sweepFolder) strange() []string {

@@ -18,7 +18,7 @@ import (
 )
 
 // sweptPackages are where there are points.
-var sweptPackages = []string{"../../pkg/apply", "../../pkg/sandbox", "../../pkg/state/sqlite", "."}
+var sweptPackages = []string{"../../pkg/apply", "../../pkg/sandbox", "../../pkg/state/sqlite", "../../pkg/daemon", "."}
 
 // unswept are lines with a point that no story reaches, and why.
 var unswept = map[string]string{

@@ -28,6 +28,8 @@ type untrustedFlags struct {
 	untrusted bool
 	base      string
 	timeout   time.Duration
+	// confined: the stack is evaluated by a child process, and trusted otherwise. No flag says so.
+	confined bool
 }
 
 func (f *untrustedFlags) register(c *cobra.Command) {
@@ -120,6 +122,14 @@ func (a *app) load(ctx context.Context, vars variableFlags, f untrustedFlags) (*
 	if f.untrusted {
 		return a.loadUntrusted(ctx, vars, f)
 	}
+	if f.confined {
+		out, diags := a.loadConfined(ctx, f)
+		if out == nil {
+			return nil, spec.Request{}, nil, diags
+		}
+		request, definitions, problems := a.equip(a.stack, out.evaluator, vars)
+		return out, request, definitions, append(diags, problems...)
+	}
 	stack, request, definitions, diags := a.loadStack(vars)
 	if stack == nil {
 		return nil, request, definitions, diags
@@ -140,24 +150,32 @@ func (a *app) loadUntrusted(ctx context.Context, vars variableFlags, f untrusted
 		}
 		a.reviewed.stack = base
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, spec.Request{}, nil, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "No process to evaluate in", Detail: err.Error()}}
-	}
-	stack, diags := confined.Load(ctx, a.dir, confined.Options{Program: program, Arguments: []string{evaluateCommand}, Limits: confined.Limits{Time: f.timeout}})
-	if stack == nil {
+	out, diags := a.loadConfined(ctx, f)
+	if out == nil {
 		return nil, spec.Request{}, nil, diags
 	}
-	a.stack = &stack.Declarations
-	out := &loaded{&stack.Declarations, stack, stack.Close}
 	diags = append(diags, a.overreach(a.stack)...)
 	if diags.HasErrors() {
 		diags.Sort()
 		_ = out.close()
 		return nil, spec.Request{}, nil, diags // no definition is read, no variable and no token
 	}
-	request, definitions, problems := a.equip(a.stack, stack, vars)
+	request, definitions, problems := a.equip(a.stack, out.evaluator, vars)
 	return out, request, definitions, append(diags, problems...)
+}
+
+// loadConfined reads the stack in a child process. It is nil where nothing could be read.
+func (a *app) loadConfined(ctx context.Context, f untrustedFlags) (*loaded, spec.Diagnostics) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "No process to evaluate in", Detail: err.Error()}}
+	}
+	stack, diags := confined.Load(ctx, a.dir, confined.Options{Program: program, Arguments: []string{evaluateCommand}, Limits: confined.Limits{Time: f.timeout}})
+	if stack == nil {
+		return nil, diags
+	}
+	a.stack = &stack.Declarations
+	return &loaded{&stack.Declarations, stack, stack.Close}, diags
 }
 
 // overreach are the differences from the reviewed stack that are not an untrusted one's to make.

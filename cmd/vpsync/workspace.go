@@ -244,6 +244,9 @@ func (a *app) owner(command string) state.Owner {
 }
 
 func (a *app) actor() string {
+	if a.who != "" {
+		return a.who
+	}
 	if name := a.env["GITHUB_ACTOR"]; name != "" {
 		return name
 	}

@@ -144,8 +144,12 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 		if failed(e.config.Diagnostics) {
 			return nil, e.config.Diagnostics, nil
 		}
+		config := e.config
+		if p.Options.Heal != nil {
+			config = plan.AsApplied(config, e.state, p.Key, e.renewed)
+		}
 		made.Plan = plan.Compute(plan.Input{
-			Config: e.config, State: e.state, Moved: e.moved, Live: made.Live, Schemas: schemas, Definitions: definitions,
+			Config: config, State: e.state, Moved: e.moved, Live: made.Live, Schemas: schemas, Definitions: definitions,
 			Key: p.Key, Budgets: p.Accounts.budgets(), Prices: e.prices, Options: p.Options,
 		})
 		grown := false
@@ -164,7 +168,7 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 		}
 		if !grown {
 			made.Plan.Warnings = append(made.Plan.Warnings, e.warnings...)
-			made.Config, made.Objects = e.config, e.objects
+			made.Config, made.Objects = config, e.objects
 			made.Plan.Reads += e.asked
 			if unmet := unmetBy(made); len(unmet) > 0 {
 				return nil, append(slices.Clone(e.config.Diagnostics), unmet...), nil
@@ -172,6 +176,17 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 			return made, e.config.Diagnostics, nil
 		}
 	}
+}
+
+// renewed: the address will have another object than the one that is recorded.
+func (e *evaluation) renewed(a spec.Address) bool {
+	if e.replaced[a] {
+		return true
+	}
+	return e.live != nil && slices.ContainsFunc(e.state.Resources, func(r *state.Resource) bool {
+		kind := e.live.Kinds[plan.KindRef{Account: r.Account, Kind: a.Kind}]
+		return r.Address == a && r.Deposed == "" && kind != nil && kind.Gone[r.ID]
+	})
 }
 
 // takesOver notes which objects a plan adopts. An address whose adoption does not survive what it told others is not told of again.

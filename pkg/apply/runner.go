@@ -283,6 +283,9 @@ func (r *run) walk(ctx context.Context, made *Made, only map[recordKey]bool) *wa
 		request := r.Planner.Request
 		request.Objects = made.Objects
 		w.session = r.Planner.Stack.Open(request)
+		if r.Planner.Options.Heal != nil {
+			w.session = healing{w.session, made.Config}
+		}
 	}
 	for _, s := range made.Plan.Steps {
 		w.left[s.Change]++

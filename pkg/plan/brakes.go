@@ -108,7 +108,7 @@ func (p *planner) brake() {
 			fmt.Sprintf("%s would be created, more than %d", plural(created, "object", "objects"), max(createLimit, allow)),
 			fmt.Sprintf("This stack is not new: with %d recorded objects, %d may be created at once without being allowed by number.", recorded, createLimit))
 	}
-	if byDrift > allow {
+	if heal := p.in.Options.Heal; byDrift > allow && !(heal != nil && heal.Destroy) {
 		ask(AskBrakeDrift, byDrift,
 			fmt.Sprintf("%s would be replaced because of drift alone", plural(byDrift, "object", "objects")),
 			"Nobody edited the configuration; somebody edited the account. Replacing an object for that is done only when it is allowed by number.")

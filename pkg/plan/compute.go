@@ -23,6 +23,7 @@ func Compute(in Input) *Plan {
 	p.collect()
 	p.order()
 	p.selects()
+	p.heals()
 	p.unmatched()
 	p.askAboutEmptyAccounts()
 	p.askAboutOtherStack()

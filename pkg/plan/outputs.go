@@ -36,6 +36,8 @@ func (p *planner) outputs() []OutputChange {
 		was, known := recordedOutput(recorded, name)
 		c := OutputChange{Name: name, Before: was}
 		switch {
+		case in.Options.Heal != nil:
+			c.After, c.Action, c.Held = was, NoOp, true // what the configuration makes of it, nobody applied
 		case !is:
 			c.Action, c.After = Delete, cty.NullVal(was.Type())
 		case o.Sensitive || o.Value.ContainsMarked():

@@ -38,6 +38,8 @@ type Options struct {
 	Reviewed bool
 	// Replace are resources to replace although nothing else asks for it.
 	Replace []spec.Address
+	// Heal, where not nil, limits the plan to what drifted.
+	Heal *Healing
 }
 
 // Budget is what is left of a rate-limit class. Remaining is -1 where nothing is known.

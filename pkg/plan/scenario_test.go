@@ -99,6 +99,12 @@ func parseInput(t *testing.T, sections map[string]string, options []string) plan
 			in.Options.Allow, _ = strconv.Atoi(value)
 		case "settings-allow":
 			in.Config.Settings.Allow, _ = strconv.Atoi(value)
+		case "heal":
+			in.Options.Heal = &plan.Healing{Unasked: true}
+		case "heal-asked":
+			in.Options.Heal = &plan.Healing{}
+		case "heal-destroy":
+			in.Options.Heal = &plan.Healing{Unasked: true, Destroy: true}
 		case "no-key":
 			in.Key = state.Key{}
 		case "remaining":
@@ -108,6 +114,13 @@ func parseInput(t *testing.T, sections map[string]string, options []string) plan
 		default:
 			t.Fatalf("unknown option %q", o)
 		}
+	}
+	if in.Options.Heal != nil {
+		in.Config = plan.AsApplied(in.Config, in.State, in.Key, func(a spec.Address) bool {
+			return slices.ContainsFunc(in.State.Resources, func(r *state.Resource) bool {
+				return in.Live != nil && r.Address == a && in.Live.Kinds[plan.KindRef{Account: r.Account, Kind: a.Kind}].Gone[r.ID]
+			})
+		})
 	}
 	return in
 }
@@ -135,6 +148,7 @@ type fields struct {
 	First       bool     // lifecycle.create_before_destroy
 	Ignore      []string // lifecycle.ignore_changes
 	Triggers    []string // lifecycle.replace_triggered_by: "server.web", or "server.web plan" for an attribute
+	Drift       string   // lifecycle.on_drift
 }
 
 func triggers(t *testing.T, all []string) []spec.Trigger {
@@ -177,7 +191,7 @@ func parseDesired(t *testing.T, in *plan.Input, line string) {
 		Address: a, Account: orDefault(f.Account, "acme"), Kind: kind, Values: typed(t, kind, f.Values), Uses: addresses(t, f.Uses),
 		Lifecycle: spec.Lifecycle{
 			Unsupported: spec.OnUnsupported(orDefault(f.Unsupported, "error")), PreventDestroy: f.Prevent, CreateFirst: f.First,
-			IgnoreAll: slices.Contains(f.Ignore, "all"), IgnoreChanges: f.Ignore, Triggers: triggers(t, f.Triggers),
+			IgnoreAll: slices.Contains(f.Ignore, "all"), IgnoreChanges: f.Ignore, Triggers: triggers(t, f.Triggers), OnDrift: spec.OnDrift(f.Drift),
 		},
 		Range: spec.Range{File: "main.hcl"},
 	})

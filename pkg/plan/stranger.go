@@ -10,7 +10,7 @@ import (
 // is probably another stack's. Of one resource that says nothing, since a name may have been changed; and the command destroy
 // says what it does by its name.
 func (p *planner) askAboutOtherStack() {
-	if p.in.Options.Destroy {
+	if p.in.Options.Destroy || p.in.Options.Heal != nil {
 		return
 	}
 	var deleted []spec.Address

@@ -110,6 +110,8 @@ func ruleLanguage(name, description string) Block {
 var lifecycleLanguage = Block{Name: "lifecycle", Description: "what may happen to the resource, and what happens when the API cannot do what is wanted", Arguments: []Argument{
 	{Name: "on_unsupported", Description: "stop and say so, let go of the object, or leave it as it is", Type: cty.String,
 		Values: []string{string(UnsupportedError), string(UnsupportedForget), string(UnsupportedIgnore)}},
+	{Name: "on_drift", Description: "what vpsync daemon does when somebody changed the object: say it, keep a plan ready to be approved, or put it back; otherwise what the stack's mode says", Type: cty.String,
+		Values: []string{string(DriftReport), string(DriftPropose), string(DriftHeal)}},
 	{Name: "prevent_destroy", Description: "neither delete nor replace it; recorded, so that it holds when the block is gone", Type: cty.Bool},
 	{Name: "backup_before", Description: "make a backup, and wait for it, before a change of these sorts that loses data: replace, delete; recorded, like prevent_destroy"},
 	{Name: "create_before_destroy", Description: "a replacement makes the new object before it removes the old one", Type: cty.Bool},

@@ -23,7 +23,19 @@ type Lifecycle struct {
 	BackupBefore []string
 	// Triggers are replace_triggered_by, sorted.
 	Triggers []Trigger
+	// OnDrift is on_drift: what a daemon does when somebody else changed the object. Empty: what its stack's mode says.
+	OnDrift OnDrift `json:",omitempty"`
 }
+
+// OnDrift decides about what somebody changed at the provider.
+type OnDrift string
+
+// What on_drift may say.
+const (
+	DriftReport  OnDrift = "report"  // say it
+	DriftPropose OnDrift = "propose" // keep a plan ready for somebody to approve
+	DriftHeal    OnDrift = "heal"    // put it back
+)
 
 // Ignores: a difference of the attribute changes nothing.
 func (l Lifecycle) Ignores(attribute string) bool {
@@ -80,6 +92,8 @@ func (s *Stack) lifecycleBlock(r *resource, b *hclsyntax.Block) Diagnostics {
 		switch a.Name {
 		case "on_unsupported":
 			diags = append(diags, s.unsupportedArgument(r, a)...)
+		case "on_drift":
+			diags = append(diags, s.driftArgument(r, a)...)
 		case "prevent_destroy":
 			diags = append(diags, s.constant(a, &r.PreventDestroy)...)
 		case "create_before_destroy":
@@ -109,6 +123,17 @@ func (s *Stack) unsupportedArgument(r *resource, a *hclsyntax.Attribute) Diagnos
 	r.Unsupported = OnUnsupported(v)
 	if !diags.HasErrors() && !slices.Contains([]OnUnsupported{UnsupportedError, UnsupportedForget, UnsupportedIgnore}, r.Unsupported) {
 		diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_unsupported is "error", "forget" or "ignore", not %q.%s`, v, didYouMean(v, []string{"error", "forget", "ignore"})), `on_unsupported = "forget"`))
+	}
+	return diags
+}
+
+func (s *Stack) driftArgument(r *resource, a *hclsyntax.Attribute) Diagnostics {
+	var v string
+	diags := s.constant(a, &v)
+	r.OnDrift = OnDrift(v)
+	words := []string{string(DriftReport), string(DriftPropose), string(DriftHeal)}
+	if !diags.HasErrors() && !slices.Contains(words, v) {
+		diags = append(diags, s.problem(a.Expr.Range(), "Unknown decision", fmt.Sprintf(`on_drift is "report", "propose" or "heal", not %q.%s`, v, didYouMean(v, words)), `on_drift = "report"`))
 	}
 	return diags
 }

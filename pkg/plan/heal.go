@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Healing limits a plan to putting back what drifted: what somebody changed or deleted at the provider, and what cannot stay as it is
+// because of that. It is made of a configuration that went through [AsApplied], so that an edit which nobody applied yet is not in it.
+type Healing struct {
+	// Unasked: resources whose lifecycle says nothing about drift are put back, too.
+	Unasked bool
+	// Destroy: what takes the removal of an object is put back, too, and needs no number.
+	Destroy bool
+}
+
+// AsApplied is the configuration as it was when it was applied last: recorded resources that are still declared, with the values,
+// the account and the policy that are recorded of them, and nothing else. renewed are resources whose object is a new one after the
+// plan; what depends on them is as the configuration says once that is known. A secret whose digest is another than the one that
+// was applied is withheld: nobody knows any more what it was. Neither argument is changed.
+func AsApplied(config *spec.Response, st *state.State, key state.Key, renewed func(spec.Address) bool) *spec.Response {
+	recorded := map[spec.Address]*state.Resource{}
+	for _, row := range st.Resources {
+		if row.Deposed == "" {
+			recorded[row.Address] = row
+		}
+	}
+	out := *config
+	out.Resources, out.Imports, out.Removals = nil, nil, nil
+	for _, r := range config.Resources {
+		if row := recorded[r.Address]; row != nil {
+			if was := resourceAsApplied(r, row, key, renewed); was != nil {
+				out.Resources = append(out.Resources, was)
+			}
+		}
+	}
+	return &out
+}
+
+func resourceAsApplied(r *spec.Resource, row *state.Resource, key state.Key, renewed func(spec.Address) bool) *spec.Resource {
+	applied, err := spec.Conform(r.Kind, row.Applied)
+	if err != nil {
+		return nil // its definition has changed since; a plan of the whole says so
+	}
+	was := *r
+	was.Account, was.Uses, was.Unmet = row.Account, slices.Clone(row.Uses), nil
+	was.Unsupported, was.PreventDestroy, was.BackupBefore, was.Triggers = row.Unsupported, row.PreventDestroy, slices.Clone(row.BackupBefore), nil
+	was.Values, was.Withheld = spec.Values{}, nil
+	follows := slices.ContainsFunc(row.Uses, renewed)
+	for name, v := range applied {
+		if now, named := r.Values[name]; named && follows && !now.IsWhollyKnown() {
+			v = now
+		}
+		was.Values[name] = v
+	}
+	secrets := slices.Clone(row.Hidden)
+	for name := range row.Secrets {
+		secrets = append(secrets, name)
+	}
+	slices.Sort(secrets)
+	for _, name := range slices.Compact(secrets) {
+		a := r.Kind.Attribute(name)
+		if a == nil {
+			continue
+		}
+		if now, named := r.Values[name]; named && now.IsWhollyKnown() {
+			plain, _ := now.UnmarkDeep()
+			if digest, digested := row.Secrets[name]; digested && key.Compare(digest, plain) == state.Same {
+				was.Values[name] = now
+				continue
+			}
+		}
+		was.Values[name] = cty.UnknownVal(a.Type).Mark(spec.Sensitive)
+		was.Withheld = append(was.Withheld, name)
+	}
+	return &was
+}
+
+// heals limits an ordered plan to what drifted and may be put back unasked. What waits for something else stays away with that.
+func (p *planner) heals() {
+	if p.in.Options.Heal == nil {
+		return
+	}
+	index := map[*Change]int{}
+	for i, c := range p.plan.Changes {
+		index[c] = i
+	}
+	keep := make([]bool, len(p.plan.Changes))
+	for again := true; again; {
+		again = false
+		for _, d := range p.all {
+			if i, listed := index[d.change]; listed && !keep[i] && p.heal(d) && p.mayHeal(d, func(a spec.Address) bool {
+				on := p.current[a]
+				if on == nil || on.change == nil {
+					return false
+				}
+				j, listed := index[on.change]
+				return listed && keep[j] && on.renews()
+			}) {
+				keep[i], again = true, true
+			}
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, s := range p.plan.Steps {
+			if keep[s.Change] && slices.ContainsFunc(s.After, func(before int) bool { return !keep[p.plan.Steps[before].Change] }) {
+				keep[s.Change], again = false, true
+			}
+		}
+	}
+	p.prune(keep, make([]*spec.Address, len(keep)))
+}
+
+// heal: its block, or otherwise the stack, says that drift of it is put back.
+func (p *planner) heal(d *decision) bool {
+	if d.desired == nil || d.recorded == nil || d.deposed != "" {
+		return false
+	}
+	if d.desired.OnDrift == "" {
+		return p.in.Options.Heal.Unasked
+	}
+	return d.desired.OnDrift == spec.DriftHeal
+}
+
+// mayHeal: the change puts back what somebody changed, or follows one that does so with a new object.
+func (p *planner) mayHeal(d *decision, renewed func(spec.Address) bool) bool {
+	c := d.change
+	if c.NeedsHand || !(c.Cause == CauseDrift || c.Cause == CauseGone || c.Cause == CauseDepends && slices.ContainsFunc(d.desired.Uses, renewed)) {
+		return false
+	}
+	known := len(d.desired.Withheld) == 0
+	switch c.Action {
+	case Update:
+		return true
+	case Create:
+		return known
+	case Replace:
+		return known && p.in.Options.Heal.Destroy
+	}
+	return false
+}
