@@ -27,4 +27,3 @@ func Encode(v any) ([]byte, error) { return escape.JSON(v, "  ") }
 
 // EncodeLine is Encode on one line.
 func EncodeLine(v any) ([]byte, error) { return escape.JSON(v, "") }
-
