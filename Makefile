@@ -33,11 +33,16 @@ sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes o
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
 .PHONY: test-all
-test-all: check sweep test-race test-root ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace
+test-all: check sweep test-race test-root test-browser ## everything else: static analysis, every point of the sweep, the race detector, what needs root, strace or a browser
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
 	$(GO) test ./cmd/vpsync -v -timeout 5m -run '$(MACHINE)'
+
+.PHONY: test-browser
+test-browser: ## the status page in a real Chromium; SHOTS=FOLDER keeps pictures of it
+	$(GO) vet -tags browser ./pkg/daemon/web
+	$(GO) test -tags browser ./pkg/daemon/web -count=1 -v -timeout 5m -run '^TestBrowser' $(if $(SHOTS),-args -screenshots $(abspath $(SHOTS)))
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)

@@ -162,7 +162,7 @@ func rich(now time.Time) daemon.Snapshot {
 			Remedy: "vpsync resolve server.build --adopt 50101"}}},
 		Turns: []daemon.Turn{turn(6*time.Hour, "schedule", daemon.ResultAsking)},
 	}
-	fresh := daemon.StackState{Name: "archive", Source: "/srv/stacks/archive", Mode: daemon.Observe, Schedule: "@weekly", Zone: "UTC", Condition: daemon.Unknown, Next: now.Add(8 * time.Second)}
+	fresh := daemon.StackState{Name: "archive", Source: "/srv/stacks/archive", Mode: daemon.Observe, Schedule: "@weekly", Zone: "UTC", Condition: daemon.Unknown, Window: daemon.WindowNow{Open: true}, Next: now.Add(8 * time.Second)}
 	return daemon.Snapshot{
 		Now: now, Started: before(75 * time.Hour), Version: "v1.0.0", Stacks: []daemon.StackState{quiet, shop, mail, lab, fresh},
 	}

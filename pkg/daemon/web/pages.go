@@ -48,7 +48,7 @@ func newPages() *pages {
 		p.files[name] = file{kind, digest(content), content}
 	}
 	p.of = template.Must(template.New("").Funcs(template.FuncMap{
-		"when": when, "short": short, "counts": countWords, "duration": durationWords, "plural": plural, "stackURL": stackURL,
+		"when": when, "since": since, "doing": doing, "short": short, "counts": countWords, "duration": durationWords, "plural": plural, "stackURL": stackURL,
 		"asset":   func(name string) string { return "/assets/" + name + "?" + p.files[name].tag },
 		"percent": percent,
 		"mark":    mark, "resultMark": resultMark,

@@ -107,6 +107,7 @@ func newOverview(snap daemon.Snapshot) overview {
 	var unmanaged []unmanagedRow
 	var turns []turnRow
 	var budgets []budgetRow
+	var looked []time.Time // for each of them
 	numbers := map[daemon.Condition]int{}
 	for i := range snap.Stacks {
 		st := clean(snap.Stacks[i])
@@ -121,18 +122,21 @@ func newOverview(snap daemon.Snapshot) overview {
 			row.Budget = scarcest(st.Report.Budgets)
 		}
 		v.Stacks = append(v.Stacks, row)
-		v.Waiting = append(v.Waiting, awaited(where, &st, snap.Now)...)
 		drift = append(drift, driftOf(where, &st, snap.Now)...)
 		unmanaged = append(unmanaged, unmanagedOf(where, &st)...)
 		turns = append(turns, turnsOf(where, &st, snap.Now)...)
 		budgets = append(budgets, budgetsOf(where, &st, snap.Now)...)
+		looked = append(looked, slices.Repeat([]time.Time{st.Looked}, len(budgets)-len(looked))...)
 	}
 	// What is worst stands first; otherwise the order is that of the configuration.
 	slices.SortStableFunc(v.Stacks, func(a, b stackRow) int { return rank(b.Condition) - rank(a.Condition) })
+	for i := range v.Stacks {
+		v.Waiting = append(v.Waiting, awaited(v.Stacks[i].at, &v.Stacks[i].StackState, snap.Now)...)
+	}
 	slices.SortStableFunc(drift, func(a, b driftRow) int { return b.Since.Compare(a.Since) })
 	slices.SortStableFunc(turns, func(a, b turnRow) int { return b.Began.Compare(a.Began) })
 	const recent = 15
-	v.Drift, v.Unmanaged, v.Budgets = limit(drift), limit(unmanaged), limit(budgets)
+	v.Drift, v.Unmanaged, v.Budgets = limit(drift), limit(unmanaged), limit(newest(budgets, looked))
 	v.Turns = rows[turnRow]{Shown: turns[:min(len(turns), recent)]}
 	for i := len(conditions) - 1; i >= 0; i-- {
 		if n := numbers[conditions[i]]; n > 0 {
@@ -143,6 +147,26 @@ func newOverview(snap daemon.Snapshot) overview {
 		v.Title = plural(bad, "stack") + " to look at"
 	}
 	return v
+}
+
+// newest are the budgets, each once: stacks share accounts, and who looked last knows best.
+func newest(all []budgetRow, looked []time.Time) []budgetRow {
+	type limited struct{ account, class string }
+	at := map[limited]int{} // in out
+	var out []budgetRow
+	var when []time.Time
+	for i, b := range all {
+		key := limited{b.Account, b.Class}
+		j, known := at[key]
+		switch {
+		case !known:
+			at[key] = len(out)
+			out, when = append(out, b), append(when, looked[i])
+		case looked[i].After(when[j]):
+			out[j], when[j] = b, looked[i]
+		}
+	}
+	return out
 }
 
 func rank(c daemon.Condition) int { return slices.Index(conditions, c) }

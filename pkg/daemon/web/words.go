@@ -13,7 +13,7 @@ type instant struct {
 	Words string // "4 min ago", "in 2 min 05 s"
 	Exact string // for people
 	ISO   string // for programs
-	Kind  string // "ago" or "in"
+	Kind  string // "ago", "in" or "for"
 }
 
 // when tells a time as seen from now. A time to come counts down.
@@ -27,6 +27,26 @@ func when(now, t time.Time) instant {
 		i.Words = seconds(-s, false) + " ago"
 	}
 	return i
+}
+
+// since tells how long something has been so.
+func since(now, t time.Time) instant {
+	i := when(now, t)
+	i.Kind, i.Words = "for", "for "+seconds(max(0, int64(now.Sub(t).Round(time.Second)/time.Second)), false)
+	return i
+}
+
+// doing is what is done about drift.
+func doing(m daemon.Mode) string {
+	switch m {
+	case daemon.Observe:
+		return "tells of it"
+	case daemon.Propose:
+		return "proposes a plan"
+	case daemon.Heal:
+		return "puts it back"
+	}
+	return string(m)
 }
 
 // seconds in the two largest units, or in the largest.

@@ -14,15 +14,16 @@ function seconds(s, fine) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-function words(t) {
+function words(t, kind) {
   const s = Math.round((t - Date.now() - ahead) / 1000);
+  if (kind === "for") return "for " + seconds(Math.max(0, -s), false);
   if (s > 0) return "in " + seconds(s, true);
   return s > -5 ? "now" : seconds(-s, false) + " ago";
 }
 
 function tick() {
   for (const t of document.querySelectorAll("time[data-kind]")) {
-    const now = words(Date.parse(t.dateTime));
+    const now = words(Date.parse(t.dateTime), t.dataset.kind);
     if (t.textContent !== now) t.textContent = now;
   }
 }
