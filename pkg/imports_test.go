@@ -48,6 +48,9 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/daemon/web", "pkg/providers", "a page shows a snapshot; it asks no API"},
 	{"pkg/daemon/web", "pkg/state", "a page shows a snapshot; what is not in it cannot leak through it"},
 	{"pkg/daemon/web", "pkg/apply", "a page asks the daemon for changes; it carries out none"},
+	{"pkg/daemon/notify", "pkg/providers", "a notification tells a snapshot; it asks no API"},
+	{"pkg/daemon/notify", "pkg/state", "a notification tells a snapshot; what is not in it cannot leak through it"},
+	{"pkg/daemon/notify", "pkg/apply", "a notification carries out nothing"},
 	{"examples/own-provider/tern", "pkg", "a host that shared code with its client would prove nothing"},
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/hostile"
 	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/daemon"
 )
@@ -231,7 +232,7 @@ func TestBrowser(t *testing.T) {
 // TestBrowserHostile: what would act in a page does not, in a real one.
 func TestBrowserHostile(t *testing.T) {
 	matrix.Need(t, matrix.Chromium, 1)
-	f := newFake(filled(strings.Join(hostile[:20], " ")))
+	f := newFake(filled(strings.Join(hostile.Texts[:20], " ")))
 	origin := served(t, f, Options{})
 	b := start(t)
 	call(b, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true}) // so that the policy is not what stops it
