@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -278,4 +280,21 @@ func TestServe(t *testing.T) {
 	require.NoError(t, <-ended)
 	_, err = io.Copy(io.Discard, stream.Body)
 	_ = err // it ended, one way or another
+}
+
+// TestManual: docs/daemon-http.md has every metric, and none that is no more.
+func TestManual(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/daemon-http.md")
+	require.NoError(t, err)
+	snap := rich(noon)
+	told := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (vpsync_\w+) `).FindAllStringSubmatch(ask(Handler(newFake(snap), allowed), "GET", "/metrics", "").Body.String(), -1) {
+		told[m[1]] = true
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(vpsync_\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed[m[1]] = true
+	}
+	require.Equal(t, told, listed)
+	require.Contains(t, string(page), DefaultAddress)
 }
