@@ -36,7 +36,7 @@ sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes o
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
 .PHONY: test-all
-test-all: check sweep test-race test-root e2e ## everything else: static analysis, every point of the sweep, the race detector, what needs root or strace, the Action in a runner
+test-all: check sweep test-race test-root test-browser e2e ## everything else: static analysis, every point of the sweep, the race detector, what needs root, strace or a browser, the Action in a runner
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
@@ -62,6 +62,11 @@ release: ## binaries of VERSION for every system, with their checksums, in dist/
 	  echo $$name; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/release/$$name ./cmd/vpsync; \
 	done
 	cd dist/release && sha256sum vpsync_* > SHA256SUMS
+
+.PHONY: test-browser
+test-browser: ## the status page in a real Chromium; SHOTS=FOLDER keeps pictures of it
+	$(GO) vet -tags browser ./pkg/daemon/web
+	$(GO) test -tags browser ./pkg/daemon/web -count=1 -v -timeout 5m -run '^TestBrowser' $(if $(SHOTS),-args -screenshots $(abspath $(SHOTS)))
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)

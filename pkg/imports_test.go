@@ -62,6 +62,13 @@ var forbidden = []struct{ from, to, why string }{
 	{"pkg/daemon", "pkg/git", "where files come from is injected"},
 	{"pkg/daemon/source", "pkg/state", "who fetches files has no business with what is recorded"},
 	{"pkg/git", "pkg/spec", "git is run by itself: it knows no stack"},
+	{"pkg/plan/render/escape", "pkg/plan", "whatever shows text may use it"},
+	{"pkg/daemon/web", "pkg/providers", "a page shows a snapshot; it asks no API"},
+	{"pkg/daemon/web", "pkg/state", "a page shows a snapshot; what is not in it cannot leak through it"},
+	{"pkg/daemon/web", "pkg/apply", "a page asks the daemon for changes; it carries out none"},
+	{"pkg/daemon/notify", "pkg/providers", "a notification tells a snapshot; it asks no API"},
+	{"pkg/daemon/notify", "pkg/state", "a notification tells a snapshot; what is not in it cannot leak through it"},
+	{"pkg/daemon/notify", "pkg/apply", "a notification carries out nothing"},
 	{"examples/own-provider/tern", "pkg", "a host that shared code with its client would prove nothing"},
 }
 

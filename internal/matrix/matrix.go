@@ -36,6 +36,8 @@ const (
 	Race   Capability = "race"   // built with -race
 	Root   Capability = "root"   // may mount a file system
 	Strace Capability = "strace" // has strace, and may trace
+	// Chromium may be started, by one of the names under which it is installed.
+	Chromium Capability = "chromium"
 )
 
 //go:embed families.txt
@@ -119,6 +121,11 @@ func has(c Capability) bool {
 	case Strace:
 		_, err := exec.LookPath("strace")
 		return err == nil
+	case Chromium:
+		return slices.ContainsFunc([]string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, func(name string) bool {
+			_, err := exec.LookPath(name)
+			return err == nil
+		})
 	}
 	return true
 }

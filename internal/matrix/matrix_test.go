@@ -14,6 +14,6 @@ func TestFamilies(t *testing.T) {
 	for _, f := range all {
 		require.False(t, seen[f.Name], "%s is there twice", f.Name)
 		seen[f.Name] = true
-		require.Contains(t, []Capability{Go, Race, Root, Strace}, f.Needs, f.Name)
+		require.Contains(t, []Capability{Go, Race, Root, Strace, Chromium}, f.Needs, f.Name)
 	}
 }

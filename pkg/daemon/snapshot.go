@@ -10,6 +10,9 @@ type Snapshot struct {
 	Version string       `json:"version"`
 	Ready   bool         `json:"ready"` // every stack was looked at once
 	Stacks  []StackState `json:"stacks"`
+	// Undelivered are notifications that nobody got, the newest first, a few at most. The daemon leaves it empty; whoever sends them
+	// fills it in.
+	Undelivered []Undelivered `json:"undelivered,omitempty"`
 }
 
 // Condition sums up how a stack is, the worse the later.
@@ -49,6 +52,23 @@ type StackState struct {
 	// Turns are the last ones, the newest first; Healed is drift that is no more, the newest first.
 	Turns  []Turn `json:"turns"`
 	Healed []Past `json:"healed"`
+	// Totals count what has been since the daemon began.
+	Totals Totals `json:"totals"`
+}
+
+// Totals only grow while a daemon runs, and begin anew with it.
+type Totals struct {
+	Turns    map[Result]int `json:"turns,omitempty"`
+	Requests int            `json:"requests"` // to the APIs of the hosts
+}
+
+// Undelivered is a notification that nobody got.
+type Undelivered struct {
+	Receiver string    `json:"receiver"` // its name in the configuration
+	Stack    string    `json:"stack"`
+	What     string    `json:"what"` // "drift found"
+	At       time.Time `json:"at"`   // when it was given up
+	Error    string    `json:"error"`
 }
 
 // WindowNow says whether changes may be applied.

@@ -1,0 +1,253 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/daemon"
+)
+
+const (
+	slackURL = "https://hooks.slack.example/services/T0/B0/canary-of-the-url"
+	hookKey  = "canary-of-the-hmac-key"
+)
+
+var environment = map[string]string{
+	"SLACK_URL": slackURL, "HOOK_URL": "https://ops.example/vpsync?key=canary-of-the-url", "HOOK_SECRET": hookKey,
+	"PLAIN": "http://ops.example/canary", "LOCAL": "http://127.0.0.1:9/x", "USER": "https://u:canary@ops.example/", "SHORT": "canary",
+	"BROKEN": "https://ops.example/%zz-canary", "NOHOST": "https:///canary", "FTP": "ftp://ops.example/canary",
+}
+
+func getenv(name string) string { return environment[name] }
+
+// world answers requests as it is told, and remembers them.
+type world struct {
+	mu     sync.Mutex
+	answer func(try int, r *http.Request) (*http.Response, error)
+	sent   []*http.Request
+	bodies [][]byte
+	at     []time.Duration
+	begun  time.Time
+	log    bytes.Buffer
+}
+
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	w.mu.Lock()
+	w.sent, w.bodies, w.at = append(w.sent, r), append(w.bodies, body), append(w.at, time.Since(w.begun))
+	try := len(w.sent)
+	w.mu.Unlock()
+	return w.answer(try, r)
+}
+
+func status(code int, header ...string) (*http.Response, error) {
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{StatusCode: code, Header: h, Body: io.NopCloser(strings.NewReader("canary-of-the-body"))}, nil
+}
+
+// fake is a service that says when it has changed.
+type fake struct {
+	daemon.Service
+	mu      sync.Mutex
+	snap    daemon.Snapshot
+	changed chan struct{}
+}
+
+func (f *fake) Snapshot() daemon.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snap
+}
+
+func (f *fake) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+func (f *fake) become(stacks ...daemon.StackState) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snap = daemon.Snapshot{Now: time.Now(), Stacks: stacks}
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+var (
+	clean   = daemon.StackState{Name: "shop", Condition: daemon.InSync, Report: &daemon.Report{}}
+	drifts  = daemon.StackState{Name: "shop", Condition: daemon.Drifted, Report: &daemon.Report{Drifted: drift("web")}}
+	slackTo = Config{Name: "team", Kind: Slack, URLVariable: "SLACK_URL"}
+	hookTo  = Config{Name: "ops", Kind: Webhook, URLVariable: "HOOK_URL", SecretVariable: "HOOK_SECRET"}
+)
+
+// run has a notifier tell of one drift, in virtual time, and gives it an hour.
+func run(t *testing.T, to Config, answer func(int, *http.Request) (*http.Response, error)) (*world, []daemon.Undelivered) {
+	w := &world{answer: answer}
+	var undelivered []daemon.Undelivered
+	synctest.Test(t, func(t *testing.T) {
+		w.begun = time.Now()
+		n, err := New([]Config{to}, getenv, Options{Transport: w, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+		require.NoError(t, err)
+		f := &fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{clean}}, changed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); n.Run(ctx, f) }()
+		synctest.Wait()
+		f.become(drifts)
+		time.Sleep(time.Hour)
+		f.become(drifts)
+		time.Sleep(time.Hour)
+		undelivered = n.Undelivered()
+		stop()
+		<-ended
+	})
+	require.NotContains(t, w.log.String(), "canary")
+	for _, u := range undelivered {
+		require.NotContains(t, u.Error, "canary")
+	}
+	return w, undelivered
+}
+
+func TestDelivered(t *testing.T) {
+	w, lost := run(t, hookTo, func(int, *http.Request) (*http.Response, error) { return status(204) })
+	require.Empty(t, lost)
+	require.Len(t, w.sent, 1, "once, though there were two turns")
+	require.Equal(t, "POST", w.sent[0].Method)
+	require.Equal(t, environment["HOOK_URL"], w.sent[0].URL.String())
+	mac := hmac.New(sha256.New, []byte(hookKey))
+	mac.Write(w.bodies[0])
+	require.Equal(t, "sha256="+hex.EncodeToString(mac.Sum(nil)), w.sent[0].Header.Get("X-Vpsync-Signature-256"))
+}
+
+func TestTriedAgain(t *testing.T) {
+	w, lost := run(t, slackTo, func(try int, r *http.Request) (*http.Response, error) {
+		switch try {
+		case 1:
+			return nil, &url.Error{Op: "Post", URL: slackURL, Err: errors.New("connection reset")}
+		case 2:
+			return status(503)
+		case 3:
+			return status(429, "Retry-After", "100")
+		}
+		return status(200)
+	})
+	require.Empty(t, lost)
+	require.Equal(t, []time.Duration{0, 2 * time.Second, 10 * time.Second, 110 * time.Second}, w.at)
+	require.Equal(t, w.bodies[0], w.bodies[3])
+}
+
+func TestGivenUp(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(int, *http.Request) (*http.Response, error)
+		tries  int
+		says   string
+	}{
+		{"always 500", func(int, *http.Request) (*http.Response, error) { return status(500) }, tries, "500"},
+		{"waits for years", func(int, *http.Request) (*http.Response, error) { return status(429, "Retry-After", "999999999999") }, tries, "429"},
+		{"no such hook", func(int, *http.Request) (*http.Response, error) { return status(404) }, 1, "404"},
+		{"elsewhere", func(int, *http.Request) (*http.Response, error) {
+			return status(307, "Location", "https://evil.example/canary")
+		}, 1, "does not follow"},
+		{"silence", func(_ int, r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, tries, "deadline"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, lost := run(t, slackTo, c.answer)
+			require.Len(t, w.sent, c.tries)
+			require.Len(t, lost, 1)
+			require.Contains(t, lost[0].Error, c.says)
+			require.Equal(t, "team", lost[0].Receiver)
+			require.Equal(t, "drift found", lost[0].What)
+			require.Contains(t, w.log.String(), "a notification was not delivered")
+			require.LessOrEqual(t, w.at[len(w.at)-1], 20*time.Minute+50*time.Second)
+		})
+	}
+}
+
+// TestNeverHeldUp: a receiver that does not answer holds up neither the daemon nor the others, and does not fill the memory.
+func TestNeverHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{begun: time.Now()}
+		w.answer = func(_ int, r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "ops.example" {
+				return status(200)
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		n, err := New([]Config{slackTo, hookTo}, getenv, Options{Transport: w})
+		require.NoError(t, err)
+		f := &fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{clean}}, changed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); n.Run(ctx, f) }()
+		synctest.Wait()
+		begun := time.Now()
+		for range 100 {
+			f.become(drifts)
+			synctest.Wait()
+			f.become(clean)
+			synctest.Wait()
+		}
+		require.Zero(t, time.Since(begun), "nobody waited")
+		w.mu.Lock()
+		require.GreaterOrEqual(t, len(w.sent), 200)
+		w.mu.Unlock()
+		require.Len(t, n.Undelivered(), maxKept)
+		require.Contains(t, n.Undelivered()[0].Error, "wait to be told already")
+		stop()
+		<-ended
+		require.Contains(t, n.Undelivered()[0].Error, "the daemon ended before")
+		time.Sleep(25 * time.Hour)
+		require.Empty(t, n.Undelivered(), "it is old news")
+	})
+}
+
+func TestReceivers(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   Config
+		says string
+	}{
+		{"unset", Config{Kind: Slack, URLVariable: "NONE"}, "export NONE=https://"},
+		{"not https", Config{Kind: Slack, URLVariable: "PLAIN"}, "not https"},
+		{"another scheme", Config{Kind: Slack, URLVariable: "FTP"}, "not https"},
+		{"a user", Config{Kind: Discord, URLVariable: "USER"}, "has a user"},
+		{"broken", Config{Kind: Discord, URLVariable: "BROKEN"}, "cannot be read"},
+		{"no host", Config{Kind: Discord, URLVariable: "NOHOST"}, "has no host"},
+		{"no secret", Config{Kind: Webhook, URLVariable: "HOOK_URL"}, "needs the name of a variable"},
+		{"a short one", Config{Kind: Webhook, URLVariable: "HOOK_URL", SecretVariable: "SHORT"}, "openssl rand"},
+		{"one too many", Config{Kind: Slack, URLVariable: "SLACK_URL", SecretVariable: "HOOK_SECRET"}, "signs nothing"},
+		{"no kind", Config{Kind: "pager", URLVariable: "SLACK_URL"}, "slack, discord and webhook"},
+	} {
+		c.of.Name = c.name
+		_, err := New([]Config{c.of}, getenv, Options{})
+		require.ErrorContains(t, err, c.says, c.name)
+		require.ErrorContains(t, err, `"`+c.name+`"`)
+		require.NotContains(t, err.Error(), "canary", c.name)
+	}
+	_, err := New([]Config{{Name: "a", Kind: Slack, URLVariable: "LOCAL"}, {Name: "b", Kind: Slack, URLVariable: "NONE"}, {Name: "c", URLVariable: "NONE"}}, getenv, Options{})
+	require.ErrorContains(t, err, `"b"`)
+	require.ErrorContains(t, err, `"c"`)
+	require.NotContains(t, err.Error(), `"a"`, "http is good for this machine")
+}
