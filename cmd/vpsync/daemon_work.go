@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path"
 	"slices"
 	"strings"
 
@@ -37,7 +38,8 @@ func (w *stackWork) turn(at daemon.Checkout, o daemon.Acting) (*app, variableFla
 		runID: o.Run, who: o.Actor, sending: make(chan struct{}), stop: o.Stop,
 	}
 	if stack.Git != nil {
-		t.home = w.home(stack)
+		t.home = stackHome(w.config.Data, stack.Name)
+		t.fetched = &fetched{at.Repository, strings.Trim(path.Clean("/"+stack.Git.Path), "/")}
 	}
 	if t.runID == "" {
 		t.runID = newID()
@@ -52,9 +54,6 @@ func eighty() int { return 80 }
 func (w *stackWork) stack(name string) *daemon.Stack {
 	return w.config.Stacks[slices.IndexFunc(w.config.Stacks, func(s *daemon.Stack) bool { return s.Name == name })]
 }
-
-// home is where what is kept of a stack lies that comes from a repository.
-func (w *stackWork) home(s *daemon.Stack) string { return stackHome(w.config.Data, s.Name) }
 
 // Validate is vpsync validate.
 func (w *stackWork) Validate(ctx context.Context, at daemon.Checkout) error {
@@ -109,6 +108,11 @@ func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.R
 	}
 	for _, in := range made.State.Intents {
 		if !in.Question {
+			r.Unsettled++
+		}
+	}
+	for _, row := range made.State.Resources {
+		if len(row.Pending) > 0 || row.Unready {
 			r.Unsettled++
 		}
 	}

@@ -18,7 +18,8 @@ type Healing struct {
 }
 
 // AsApplied is the configuration as it was when it was applied last: recorded resources that are still declared, with the values,
-// the account and the policy that are recorded of them, and nothing else. renewed are resources whose object is a new one after the
+// the account and the policy that are recorded of them, and nothing else. What an earlier run had yet to do for an object that it made is
+// taken from the configuration: nobody recorded it. renewed are resources whose object is a new one after the
 // plan; what depends on them is as the configuration says once that is known. A secret whose digest is another than the one that
 // was applied is withheld: nobody knows any more what it was. Neither argument is changed.
 func AsApplied(config *spec.Response, st *state.State, key state.Key, renewed func(spec.Address) bool) *spec.Response {
@@ -55,6 +56,15 @@ func resourceAsApplied(r *spec.Resource, row *state.Resource, key state.Key, ren
 			v = now
 		}
 		was.Values[name] = v
+	}
+	for _, operation := range row.Pending {
+		if op := r.Kind.Operations[operation]; op != nil {
+			for _, name := range op.Sets {
+				if _, done := was.Values[name]; !done && r.Values[name] != cty.NilVal {
+					was.Values[name] = r.Values[name]
+				}
+			}
+		}
 	}
 	secrets := slices.Clone(row.Hidden)
 	for name := range row.Secrets {
@@ -126,10 +136,12 @@ func (p *planner) heal(d *decision) bool {
 	return d.desired.OnDrift == spec.DriftHeal
 }
 
-// mayHeal: the change puts back what somebody changed, or follows one that does so with a new object.
+// mayHeal: the change puts back what somebody changed, follows one that does so with a new object, or finishes an object that an earlier
+// run made.
 func (p *planner) mayHeal(d *decision, renewed func(spec.Address) bool) bool {
 	c := d.change
-	if c.NeedsHand || !(c.Cause == CauseDrift || c.Cause == CauseGone || c.Cause == CauseDepends && slices.ContainsFunc(d.desired.Uses, renewed)) {
+	follows := c.Cause == CauseDepends && slices.ContainsFunc(d.desired.Uses, renewed)
+	if c.NeedsHand || !(c.Cause == CauseDrift || c.Cause == CauseGone || c.Cause == CauseResumed || follows) {
 		return false
 	}
 	known := len(d.desired.Withheld) == 0
