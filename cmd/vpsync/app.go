@@ -58,6 +58,7 @@ type app struct {
 	dir      string
 	state    string
 	home     string // where what vpsync keeps lies; empty for the stack's folder
+	fetched  *fetched
 	sandbox  bool
 	json     bool
 	noColor  bool
@@ -336,6 +337,12 @@ func (a *app) homeDir() string {
 		return a.reviewed.dir
 	}
 	return a.dir
+}
+
+// fetched says where a stack comes from whose folder lies in no repository.
+type fetched struct {
+	repository string // on this disk; its origin is where the stack comes from
+	path       string // of the stack's folder in it, with slashes
 }
 
 // keepDir is the folder that .vpsync lies in. That of a stack which is fetched anew again and again is another than the stack's.

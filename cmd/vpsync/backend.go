@@ -88,7 +88,11 @@ func (a *app) openState(ctx context.Context, readOnly bool) (stateStore, error) 
 
 // openGit opens the state in the repository's remote. One that is made gets this lineage, or one of its own.
 func (a *app) openGit(ctx context.Context, settings spec.StateSettings, readOnly bool, lineage string) (*gitref.Store, error) {
-	repo, err := git.Open(ctx, a.homeDir(), git.Options{Env: a.env})
+	dir := a.homeDir()
+	if a.fetched != nil {
+		dir = a.fetched.repository
+	}
+	repo, err := git.Open(ctx, dir, git.Options{Env: a.env})
 	if errors.Is(err, git.ErrNoRepository) {
 		return nil, &remedyError{summary: "The stack lies in no git repository", detail: "Its state block has the state kept in the remote of the repository that the stack lies in.",
 			remedy: "git init\ngit remote add origin URL"}
@@ -104,7 +108,11 @@ func (a *app) openGit(ctx context.Context, settings spec.StateSettings, readOnly
 		o.NewLineage = func() string { return lineage }
 	}
 	if o.Name == "" {
-		if o.Name, err = gitref.DefaultName(repo.Prefix()); err != nil {
+		path := repo.Prefix()
+		if a.fetched != nil {
+			path = a.fetched.path
+		}
+		if o.Name, err = gitref.DefaultName(path); err != nil {
 			return nil, &remedyError{summary: "The state needs a name", detail: sentenceOf(err.Error()), remedy: "state {\n  backend = \"git\"\n  name    = \"...\"\n}"}
 		}
 	} else if err := gitref.CheckName(o.Name); err != nil {

@@ -185,7 +185,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 	w.request.Distinct = !options.Destroy // what is twice can go all the same
 	planner := w.planner(options, apply.RefreshAuto)
 	runner := w.runner(planner, command, o.parallelism, grace, view.Event)
-	runner.Options.Exactly = j.judge != nil
+	runner.Options.Exactly = j.reviewed()
 
 	backup := func() error {
 		_, err := w.store.Backup(ctx)

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	_ "time/tzdata" // a zone means the same on every machine
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/pkg/daemon"
+	"github.com/vpsync/vpsync/pkg/daemon/notify"
 	"github.com/vpsync/vpsync/pkg/daemon/source"
+	"github.com/vpsync/vpsync/pkg/daemon/web"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 )
 
@@ -27,6 +31,7 @@ type daemonOptions struct {
 	zone         string
 	mode         string
 	allowDestroy bool
+	listen       string
 }
 
 func (a *app) daemonCommand() *cobra.Command {
@@ -40,6 +45,9 @@ allowed to, and applies nothing outside the stack's windows. A resource may say 
 Without --config it looks after the stack in this folder. With --once it carries out one turn of each stack and ends: with 0 where all
 is as it should be, 2 where something drifted or is pending, 5 where a question waits, 1 where a turn failed.
 
+While it goes on it serves a status page, a JSON API, metrics and probes on one address of this machine (--listen); who approves a plan
+there needs the token in VPSYNC_APPROVE_TOKEN.
+
 It logs to stderr, with --json a JSON object a line. A signal to end lets what is in flight finish, a second one does not; SIGHUP makes
 a turn of each stack due.`,
 		Example: "  vpsync daemon --config /etc/vpsync/vpsyncd.hcl\n  vpsync daemon --mode heal --schedule '*/30 * * * *'\n  vpsync daemon --once --mode heal",
@@ -51,6 +59,13 @@ a turn of each stack due.`,
 					}
 				}
 			}
+			if c.Flags().Changed("listen") {
+				if err := daemon.CheckAddress(o.listen); err != nil {
+					return wrongUsage("--listen: %s, or %s", err, daemon.NoAddress)
+				}
+			} else if o.config != "" {
+				o.listen = ""
+			}
 			return a.daemon(c.Context(), o)
 		},
 	}
@@ -61,6 +76,7 @@ a turn of each stack due.`,
 	c.Flags().StringVar(&o.zone, "zone", "", "the `zone` of the schedule, such as Europe/Berlin (default UTC)")
 	c.Flags().StringVar(&o.mode, "mode", "observe", "what to do about drift: observe, propose or heal")
 	c.Flags().BoolVar(&o.allowDestroy, "allow-destroy", false, "healing may delete and replace, too")
+	c.Flags().StringVar(&o.listen, "listen", daemon.DefaultAddress, "serve the status page, the API and metrics at this `address`, or none")
 	_ = c.MarkFlagFilename("config", "hcl")
 	completingFlag(c, "mode", these("observe", "propose", "heal"))
 	return c
@@ -90,14 +106,17 @@ func (a *app) daemonConfig(o daemonOptions) (*daemon.Config, error) {
 			return nil, wrongUsage("--schedule: %s", err)
 		}
 		c.Stacks = []*daemon.Stack{s}
+		c.Listen.TokenEnv = daemon.DefaultTokenEnv
+	}
+	if o.listen != "" {
+		c.Listen.Address = o.listen
 	}
 	for _, s := range c.Stacks {
 		at := &app{dir: s.Dir, sandbox: a.sandbox, state: s.State}
 		if s.Git != nil {
 			at.home = stackHome(c.Data, s.Name)
 		}
-		s.State = at.statePath()
-		s.Memory = memoryPath(s.State)
+		s.Memory = memoryPath(at.statePath())
 	}
 	return c, nil
 }
@@ -114,6 +133,15 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	if a.json {
 		log = slog.New(slog.NewJSONHandler(a.errs, nil))
 	}
+	site, err := a.site(config, log)
+	if err != nil {
+		return err
+	}
+	notifier, err := notify.New(config.Notify, func(name string) string { return a.env[name] }, notify.Options{Log: log})
+	if err != nil {
+		return &remedyError{summary: "Somebody could not be told", detail: sentenceOf(err.Error())}
+	}
+	site.Undelivered = notifier.Undelivered
 	work := &stackWork{app: a, config: config, vars: o.vars, log: log}
 	d, closer, err := daemon.New(config, daemon.Options{
 		Work: work, Version: versionText(), Log: log, Boundary: a.hooks.boundary,
@@ -126,27 +154,38 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closer()) }()
+	var listener net.Listener
+	if config.Listen.Address != daemon.NoAddress && !o.once {
+		if listener, err = net.Listen("tcp", config.Listen.Address); err != nil {
+			return &remedyError{summary: "Cannot listen", detail: sentenceOf(err.Error()),
+				remedy: "vpsync daemon --listen 127.0.0.1:0    # any port that is free\nvpsync daemon --listen none           # no page, no API"}
+		}
+	}
 	close(a.sending) // the first signal is a clean stop from here on
+
+	// The page and whoever is told see the last turn end.
+	shown, end := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer end()
+	beside.Go(func() { notifier.Run(shown, d) })
 	if o.once {
 		d.Once(ctx, a.stop)
 		return a.showTurns(d.Snapshot())
 	}
+	log.Info("daemon begins", "version", versionText(), "stacks", len(config.Stacks))
+	if listener != nil {
+		log.Info("listening", "url", "http://"+listener.Addr().String()+"/", "approving", site.Token != "")
+		beside.Go(func() {
+			if err := web.Serve(shown, listener, d, site); err != nil {
+				log.Error("nothing is served any more", "error", err)
+			}
+		})
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	go func() {
-		for {
-			select {
-			case <-hangups:
-				for _, s := range config.Stacks {
-					_ = d.Trigger(s.Name, "signal") // it has a stack of this name
-				}
-			case <-a.stop.Done():
-				return
-			}
-		}
-	}()
-	log.Info("daemon begins", "version", versionText(), "stacks", len(config.Stacks))
+	go lookAtAll(a.stop, hangups, d)
 	err = d.Run(ctx, a.stop)
 	log.Info("daemon ends")
 	if errors.Is(err, context.Canceled) {
@@ -154,6 +193,43 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	}
 	return err
 }
+
+// lookAtAll makes a turn of each stack due for each signal that comes.
+func lookAtAll(ctx context.Context, signals <-chan os.Signal, d *daemon.Daemon) {
+	for {
+		select {
+		case <-signals:
+			for _, s := range d.Snapshot().Stacks {
+				_ = d.Trigger(s.Name, "signal") // it has a stack of this name
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// site is what a daemon's address may do, with the secrets of the environment.
+func (a *app) site(c *daemon.Config, log *slog.Logger) (web.Options, error) {
+	hooks := map[string]string{}
+	for _, s := range c.Stacks {
+		if s.Git == nil || s.Git.HookSecretEnv == "" {
+			continue
+		}
+		if hooks[s.Name] = a.env[s.Git.HookSecretEnv]; len(hooks[s.Name]) < leastSecret {
+			return web.Options{}, &remedyError{summary: "No secret for a webhook", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)    # and give the git host the same", s.Git.HookSecretEnv),
+				detail: fmt.Sprintf("The calls for stack %q are signed with what %s holds, which has to have %d characters or more.", s.Name, s.Git.HookSecretEnv, leastSecret)}
+		}
+	}
+	token := a.env[c.Listen.TokenEnv]
+	if token != "" && len(token) < leastSecret {
+		return web.Options{}, &remedyError{summary: "The token is short", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)", c.Listen.TokenEnv),
+			detail: fmt.Sprintf("Whoever guesses what %s holds can approve plans. It has to have %d characters or more.", c.Listen.TokenEnv, leastSecret)}
+	}
+	return web.Options{Token: token, Names: c.Listen.Names, HookSecret: func(stack string) string { return hooks[stack] }, Log: log}, nil
+}
+
+// leastSecret is how many characters a secret that is checked over a network has at least.
+const leastSecret = 16
 
 // daemonDocument is how the stacks of a daemon are.
 type daemonDocument struct {

@@ -41,7 +41,7 @@ func TestApprove(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"yes", 200, `{"ok":true}`, exitDone, "Approved 1f0c."},
+		{"yes", 202, `{"accepted":"the plan of 1f0c\u001b is next"}`, exitDone, `Approved: The plan of 1f0c\x1b is next.`},
 		{"no", 404, `{"error":"no plan of this run awaits approval"}`, exitFailed, "No plan of this run awaits approval."},
 		{"another's token", 401, `{"error":"the token is another"}`, exitFailed, "The token is another."},
 		{"no daemon", 502, `<html>`, exitFailed, "Its answer is no JSON (status 502)."},

@@ -166,7 +166,7 @@ func (x example) prepare(command, line string) string {
 		require.NoError(x.t, os.WriteFile(x.env["GITHUB_EVENT_PATH"], event, 0o600))
 		require.NoError(x.t, os.WriteFile(filepath.Join(x.dir, "report.json"), report, 0o600))
 	case "vpsync approve":
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok":true}`)) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"accepted":"it is next"}`)) }))
 		x.t.Cleanup(server.Close)
 		x.env["VPSYNC_APPROVE_TOKEN"] = "t"
 		words, _ := shellWords(line)

@@ -122,6 +122,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			e.Values[repositoryKey] = &githubtest.Repository{}
+			e.Values[daemonKey{}] = &scriptDaemon{}
+			e.Values[receiverKey{}] = make(chan []byte, 100)
 			return nil
 		},
 	})

@@ -43,6 +43,9 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"tern":             cmdTern,
 		"github":           cmdGitHub,
 		"action":           cmdAction,
+		"daemon":           cmdDaemon,
+		"receiver":         cmdReceiver,
+		"told":             cmdTold,
 
 		"carriage-returns": cmdCarriageReturns,
 		"mode":             cmdMode,
@@ -187,26 +190,34 @@ func jsonAt(ts *testscript.TestScript, where string) string {
 	}
 	var value any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &value))
-	for _, step := range strings.Split(path, ".") {
+	got, found := valueAt(value, path)
+	if !found {
+		ts.Fatalf("%s is not in %v", where, value)
+	}
+	if count {
+		list, _ := got.([]any)
+		return strconv.Itoa(len(list))
+	}
+	return fmt.Sprint(got)
+}
+
+// valueAt is the value at a dotted path of a JSON document. A key that an object does not have is nil.
+func valueAt(value any, path string) (any, bool) {
+	for step := range strings.SplitSeq(path, ".") {
 		switch v := value.(type) {
 		case map[string]any:
 			value = v[step]
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(v) {
-				ts.Fatalf("%s: no element %s in a list of %d", where, step, len(v))
+				return nil, false
 			}
 			value = v[i]
 		default:
-			ts.Fatalf("%s: %s is not in %v", where, step, value)
+			return nil, false
 		}
 	}
-	got := fmt.Sprint(value)
-	if count {
-		list, _ := value.([]any)
-		got = strconv.Itoa(len(list))
-	}
-	return got
+	return value, true
 }
 
 // cmdFlip changes one bit of each place where TEXT stands in a file.

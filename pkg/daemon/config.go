@@ -13,7 +13,29 @@ type Config struct {
 	Data string
 	// Parallel is how many stacks are worked on at once.
 	Parallel int
-	Stacks   []*Stack // by name
+	Listen   Listen
+	Notify   []Receiver // by name
+	Stacks   []*Stack   // by name
+}
+
+// Listen is the address at which a daemon shows itself.
+type Listen struct {
+	// Address is HOST:PORT, or [NoAddress]. Port 0 is one that is free.
+	Address string
+	// Names by which browsers call it, without a port, besides those of this machine's loopback.
+	Names []string
+	// TokenEnv is the variable of the environment with the token that approves plans.
+	TokenEnv string
+}
+
+// Receiver is somebody who is told what becomes of stacks. Where that is and what it is signed with are in the environment, since either
+// lets others in.
+type Receiver struct {
+	Name      string
+	Kind      string // slack, discord or webhook
+	URLEnv    string // its URL: https, or http to this machine
+	SecretEnv string // with what a webhook is signed; empty for the other kinds
+	Range     spec.Range
 }
 
 // Stack is one stack of a daemon, with all that is decided about it outside of its own files.
@@ -40,6 +62,8 @@ type Git struct {
 	Branch string
 	Path   string // of the stack's folder in it, with slashes; empty for its root
 	Poll   time.Duration
+	// HookSecretEnv is the variable of the environment with the secret under which a git host signs its calls; empty: none calls.
+	HookSecretEnv string
 }
 
 // Source is where a stack comes from, in words, without what may be a password.
@@ -66,4 +90,15 @@ func withoutPassword(url string) string {
 		path = "/" + path
 	}
 	return scheme + "://" + host + path
+}
+
+// withPassword says whether a URL holds one. Who signs in with a key, as git@ does, has none in it.
+func withPassword(url string) bool {
+	_, rest, found := strings.Cut(url, "://")
+	if !found {
+		return false
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	user, _, found := strings.Cut(host, "@")
+	return found && strings.Contains(user, ":")
 }

@@ -52,6 +52,8 @@ type Checkout struct {
 	Commit string // in full; empty for a folder that no repository knows
 	// Foreign: it came from a git source, so it is evaluated in a process of its own.
 	Foreign bool
+	// Repository is the bare repository that it was fetched into, with its source as the remote origin; empty for a folder.
+	Repository string
 }
 
 // Acting bounds what a turn may do.
@@ -80,7 +82,8 @@ type Report struct {
 	Plan []byte `json:"-"`
 	// Graph is the dependency graph as SVG, as vpsync graph --svg draws it.
 	Graph []byte `json:"-"`
-	// Unsettled counts requests of which it is not known what they did. Whoever writes next finds out.
+	// Unsettled counts requests of which it is not known what they did, and objects that were made and not finished. Whoever writes
+	// next sees to them.
 	Unsettled int `json:"unsettled,omitempty"`
 	// Questions await an answer of the operator: terse lines, with what answers them.
 	Questions []Question `json:"questions,omitempty"`

@@ -3,10 +3,12 @@ package daemon
 import (
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +25,9 @@ const (
 	DefaultPoll     = 5 * time.Minute
 	DefaultParallel = 4
 	DefaultData     = "/var/lib/vpsync"
+	DefaultAddress  = "127.0.0.1:8642" // this machine alone reaches it
+	DefaultTokenEnv = "VPSYNC_APPROVE_TOKEN"
+	NoAddress       = "none" // nothing is served
 )
 
 // ReadConfig reads a configuration from a file. Paths in it are meant from the file's folder. The configuration is nil where
@@ -89,7 +94,8 @@ func (r *reader) path(text string) string {
 // section is a block, or the file.
 type section struct {
 	r      *reader
-	name   string
+	name   string // in messages
+	label  string // the only one, or empty
 	body   *hclsyntax.Body
 	at     hcl.Range
 	known  []string
@@ -131,11 +137,12 @@ func (s *section) inner(kind string, labels int) []*section {
 			}
 			s.r.wrong(b.DefRange(), "Wrong number of labels", fmt.Sprintf("A %s block has %d.", kind, labels), want)
 		default:
-			name := kind
+			in := &section{r: s.r, name: kind, body: b.Body, at: b.DefRange()}
 			if labels == 1 {
-				name = fmt.Sprintf("%s %q", kind, b.Labels[0])
+				in.label = b.Labels[0]
+				in.name = fmt.Sprintf("%s %q", kind, in.label)
 			}
-			all = append(all, &section{r: s.r, name: name, body: b.Body, at: b.DefRange()})
+			all = append(all, in)
 		}
 	}
 	return all
@@ -194,6 +201,33 @@ func (s *section) text(name, otherwise string) string {
 	return otherwise
 }
 
+func (s *section) texts(name, what string) []string {
+	var all []string
+	if v := s.value(name, cty.List(cty.String), what); v != cty.NilVal {
+		for _, e := range v.AsValueSlice() {
+			all = append(all, e.AsString())
+		}
+	}
+	return all
+}
+
+// variableName is what a variable of the environment may be called.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// variable is the name of one of the environment's.
+func (s *section) variable(name, otherwise string) string {
+	text := s.text(name, otherwise)
+	if text != "" && !variableName.MatchString(text) {
+		s.r.wrong(s.place(name), "Not a variable", fmt.Sprintf("%s of %s is the name of a variable of the environment.", name, s.name), name+` = "OPS_URL"`)
+	}
+	return text
+}
+
+// origin is where the block begins.
+func (s *section) origin() spec.Range {
+	return spec.Range{File: s.r.name, Start: spec.Pos{Line: s.at.Start.Line, Column: s.at.Start.Column, Byte: s.at.Start.Byte}}
+}
+
 func (s *section) flag(name string) bool {
 	v := s.value(name, cty.Bool, "true or false")
 	return v != cty.NilVal && v.True()
@@ -245,6 +279,18 @@ func (r *reader) config(s *section) *Config {
 		}
 		c.Parallel = int(n)
 	}
+	c.Listen = Listen{Address: DefaultAddress, TokenEnv: DefaultTokenEnv}
+	if l := s.one("listen"); l != nil {
+		c.Listen = r.listen(l)
+	}
+	for _, b := range s.inner("notify", 1) {
+		to := r.receiver(b)
+		if slices.ContainsFunc(c.Notify, func(other Receiver) bool { return other.Name == to.Name }) {
+			r.wrong(b.at, "Two receivers of a name", fmt.Sprintf("There is another %s block.", b.name), "rename one of the two")
+		}
+		c.Notify = append(c.Notify, to)
+	}
+	slices.SortFunc(c.Notify, func(a, b Receiver) int { return strings.Compare(a.Name, b.Name) })
 	blocks := s.inner("stack", 1)
 	if !slices.ContainsFunc(s.body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == "stack" }) {
 		r.wrong(s.at, "Nothing to look after", "A configuration has a stack block for each stack.", "stack \"web\" {\n  folder = \"/etc/vpsync/web\"\n}")
@@ -275,20 +321,69 @@ func (r *reader) config(s *section) *Config {
 	return c
 }
 
+func (r *reader) listen(s *section) Listen {
+	l := Listen{Address: s.text("address", DefaultAddress), Names: s.texts("names", "a list of names"), TokenEnv: s.variable("token_env", DefaultTokenEnv)}
+	if err := CheckAddress(l.Address); err != nil {
+		r.wrong(s.place("address"), "Not an address", fmt.Sprintf("address of %s: %s.", s.name, err), fmt.Sprintf("address = %q    # or %q", DefaultAddress, NoAddress))
+	}
+	for _, name := range l.Names {
+		if name == "" || strings.ContainsAny(name, "/: ") {
+			r.wrong(s.place("names"), "Not a name", fmt.Sprintf("%q: a name is what a browser calls the address by, without a scheme and a port.", name), `names = ["vpsync.example.com"]`)
+		}
+	}
+	s.only()
+	return l
+}
+
+// CheckAddress says what is wrong with an address to listen on, or nothing.
+func CheckAddress(address string) error {
+	if address == NoAddress {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not HOST:PORT", address)
+	}
+	return nil
+}
+
+// kinds of receivers, as package notify has them.
+var kinds = []string{"slack", "discord", "webhook"}
+
+func (r *reader) receiver(s *section) Receiver {
+	to := Receiver{Name: s.label, Kind: s.text("kind", ""), URLEnv: s.variable("url_env", ""), SecretEnv: s.variable("secret_env", "")}
+	to.Range = s.origin()
+	if !slices.Contains(kinds, to.Kind) {
+		r.wrong(s.place("kind"), "Unknown kind", fmt.Sprintf(`kind is "slack", "discord" or "webhook", not %q.`, to.Kind), `kind = "slack"`)
+	}
+	if to.URLEnv == "" {
+		r.wrong(s.place("url_env"), "Missing argument", fmt.Sprintf("%s needs url_env: whoever has the URL can write there, so it comes from the environment.", s.name), `url_env = "OPS_URL"`)
+	}
+	switch hook := to.Kind == "webhook"; {
+	case hook && to.SecretEnv == "":
+		r.wrong(s.at, "Missing argument", fmt.Sprintf("%s needs secret_env: what it is told is signed.", s.name), `secret_env = "OPS_SECRET"`)
+	case !hook && to.SecretEnv != "":
+		r.wrong(s.place("secret_env"), "Nothing to sign", fmt.Sprintf("%s signs nothing: the URL is all.", s.name), "remove it")
+	}
+	s.only()
+	return to
+}
+
 // stackName is what a stack may be called: it is part of paths and of URLs.
 var stackName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$`)
 
 func (r *reader) stack(s *section) *Stack {
 	before := len(r.diags)
-	st := &Stack{Name: strings.Trim(strings.TrimPrefix(s.name, "stack "), `"`), Dir: r.path(s.text("folder", "")), State: r.path(s.text("state", "")), AllowDestroy: s.flag("allow_destroy")}
-	st.Range = spec.Range{File: r.name, Start: spec.Pos{Line: s.at.Start.Line, Column: s.at.Start.Column, Byte: s.at.Start.Byte}}
+	st := &Stack{Name: s.label, Dir: r.path(s.text("folder", "")), State: r.path(s.text("state", "")), AllowDestroy: s.flag("allow_destroy")}
+	st.Range = s.origin()
 	if !stackName.MatchString(st.Name) {
 		r.wrong(s.at, "Not a name", fmt.Sprintf("%s: a stack's name has letters, digits, hyphens and underscores, 63 at most.", s.name), `stack "web" {`)
 	}
-	if v := s.value("var_files", cty.List(cty.String), "a list of files"); v != cty.NilVal {
-		for _, e := range v.AsValueSlice() {
-			st.VarFiles = append(st.VarFiles, r.path(e.AsString()))
-		}
+	for _, name := range s.texts("var_files", "a list of files") {
+		st.VarFiles = append(st.VarFiles, r.path(name))
 	}
 	st.Mode = Mode(s.text("mode", string(Observe)))
 	if !slices.Contains(Modes, st.Mode) {
@@ -342,9 +437,15 @@ func (r *reader) windows(s *section, zone string) Windows {
 }
 
 func (r *reader) git(s *section) *Git {
-	g := &Git{URL: s.text("url", ""), Branch: s.text("branch", "main"), Path: s.text("path", ""), Poll: s.duration("poll", DefaultPoll, time.Minute, 24*time.Hour)}
+	g := &Git{URL: s.text("url", ""), Branch: s.text("branch", "main"), Path: s.text("path", ""), Poll: s.duration("poll", DefaultPoll, time.Minute, 24*time.Hour), HookSecretEnv: s.variable("webhook_secret_env", "")}
+	if !strings.Contains(g.URL, ":") {
+		g.URL = r.path(g.URL) // a folder of this machine
+	}
 	if g.URL == "" || strings.HasPrefix(g.URL, "-") || strings.Contains(g.URL, "::") {
 		r.wrong(s.place("url"), "No repository", "url is where git fetches from: https, ssh, git or file.", `url = "https://github.com/OWNER/NAME.git"`)
+	}
+	if withPassword(g.URL) {
+		r.wrong(s.place("url"), "Password in a file", "The URL of a repository holds a password. git takes it from a credential helper, or an ssh key.", fmt.Sprintf("url = %q", withoutPassword(g.URL)))
 	}
 	if strings.ContainsAny(g.Branch, " ~^:?*[\\\n") || g.Branch == "" || strings.HasPrefix(g.Branch, "-") {
 		r.wrong(s.place("branch"), "Not a branch", fmt.Sprintf("%q cannot be a branch's name.", g.Branch), `branch = "main"`)

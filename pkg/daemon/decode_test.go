@@ -13,6 +13,23 @@ func TestDecodeConfig(t *testing.T) {
 data     = "data"
 parallel = 2
 
+listen {
+  address   = "0.0.0.0:443"
+  names     = ["vpsync.example.com"]
+  token_env = "YES"
+}
+
+notify "ops" {
+  kind       = "webhook"
+  url_env    = "OPS_URL"
+  secret_env = "OPS_SECRET"
+}
+
+notify "all" {
+  kind    = "slack"
+  url_env = "SLACK_URL"
+}
+
 stack "web" {
   folder        = "web"
   mode          = "heal"
@@ -37,17 +54,21 @@ stack "web" {
 
 stack "mail" {
   git {
-    url  = "https://ada:pass@example.com/stacks.git"
-    path = "mail"
+    url                = "https://ada@example.com/stacks.git"
+    path               = "mail"
+    webhook_secret_env = "MAIL_HOOK"
   }
 }
 `), "vpsyncd.hcl", "/etc/vpsync")
 	require.Empty(t, diags)
 	require.Equal(t, "/etc/vpsync/data", c.Data)
 	require.Equal(t, 2, c.Parallel)
+	require.Equal(t, Listen{Address: "0.0.0.0:443", Names: []string{"vpsync.example.com"}, TokenEnv: "YES"}, c.Listen)
+	require.Equal(t, []string{"all", "ops"}, []string{c.Notify[0].Name, c.Notify[1].Name})
+	require.Equal(t, "OPS_SECRET", c.Notify[1].SecretEnv)
 	mail, web := c.Stacks[0], c.Stacks[1]
 	require.Equal(t, "https://example.com/stacks.git main mail", mail.Source())
-	require.Equal(t, &Git{URL: "https://ada:pass@example.com/stacks.git", Branch: "main", Path: "mail", Poll: DefaultPoll}, mail.Git)
+	require.Equal(t, &Git{URL: "https://ada@example.com/stacks.git", Branch: "main", Path: "mail", Poll: DefaultPoll, HookSecretEnv: "MAIL_HOOK"}, mail.Git)
 	require.Equal(t, Observe, mail.Mode)
 	require.Equal(t, DefaultSchedule, mail.Schedule.String())
 	require.Equal(t, "/etc/vpsync/web", web.Source())
@@ -91,6 +112,15 @@ func TestDecodeConfigRefuses(t *testing.T) {
     path = "../x"
   }
 }`: "4 Outside of the repository",
+		"stack \"web\" {\n  git { url = \"https://ada:pass@example.com\" }\n}":                      "2 Password in a file",
+		"stack \"web\" {\n  git {\nurl = \"https://x.example\"\nwebhook_secret_env = \"a b\"\n}\n}": "4 Not a variable",
+		"listen { address = \"8642\" }\n" + in(""):                                                  "1 Not an address",
+		"listen { address = \"localhost:http\" }\n" + in(""):                                        "1 Not an address",
+		"listen { names = [\"https://x.example\"] }\n" + in(""):                                     "1 Not a name",
+		"notify \"a\" {\nkind = \"mail\"\nurl_env = \"A\"\n}\n" + in(""):                            "2 Unknown kind",
+		"notify \"a\" { kind = \"slack\" }\n" + in(""):                                              "1 Missing argument",
+		"notify \"a\" {\nkind = \"webhook\"\nurl_env = \"A\"\n}\n" + in(""):                         "1 Missing argument",
+		"notify \"a\" {\nkind = \"slack\"\nurl_env = \"A\"\nsecret_env = \"B\"\n}\n" + in(""):       "4 Nothing to sign",
 		in("") + in(""): "5 Two stacks of a name",
 		in("") + strings.Replace(in(""), "web", "mail", 1): "5 Two stacks with one state",
 		"parallel = 0\n" + in(""):                          "1 Wrong number",

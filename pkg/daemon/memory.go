@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -21,6 +22,8 @@ type Memory struct {
 	PollError string `json:"poll_error,omitempty"`
 	Polls     int    `json:"polls,omitempty"`
 
+	// Mode is the stack's since the last start.
+	Mode      Mode      `json:"mode,omitempty"`
 	Condition Condition `json:"condition"`
 	Since     time.Time `json:"since,omitzero"`
 	Report    *Report   `json:"report,omitempty"`
@@ -46,6 +49,8 @@ type Memory struct {
 
 	Turns  []Turn `json:"turns"`
 	Healed []Past `json:"healed"`
+
+	totals Totals // since the daemon began
 }
 
 // Approval is somebody's yes to a proposal.
@@ -119,6 +124,7 @@ func (m *Memory) clone() *Memory {
 	out.Report = m.Report.clone()
 	out.Rejected, out.Proposed, out.Approved, out.Turn = pointer(m.Rejected), pointer(m.Proposed), pointer(m.Approved), pointer(m.Turn)
 	out.Turns, out.Healed = slices.Clone(m.Turns), slices.Clone(m.Healed)
+	out.totals.Turns = maps.Clone(m.totals.Turns)
 	return &out
 }
 

@@ -279,7 +279,7 @@ func (d *Daemon) Snapshot() Snapshot {
 			Name: s.Name, Source: s.Source(), Commit: m.Commit, Mode: s.Mode, Schedule: s.Schedule.String(), Zone: s.Schedule.Zone().String(),
 			Condition: m.Condition, Since: m.Since, Report: m.Report, Looked: m.Looked, Succeeded: m.Succeeded, Next: m.Next, Running: m.Turn != nil,
 			Window: WindowNow{Open: s.Windows.Open(now)}, Failures: m.Failures, Error: m.Error, Rejected: m.Rejected, Proposed: m.Proposed,
-			Turns: m.Turns, Healed: m.Healed,
+			Turns: m.Turns, Healed: m.Healed, Totals: m.totals,
 		}
 		if st.Error == "" {
 			st.Error = m.PollError

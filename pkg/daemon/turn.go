@@ -87,11 +87,12 @@ func (m *Memory) wake(s *Stack, now time.Time, chance float64) {
 		m.Next = now.Add(backoff(m.Lost-1, chance)) // the first time at once: what was open is to be settled
 		m.judge(now)
 	}
-	if m.Looked.IsZero() && m.Failures == 0 {
-		m.Next = now // nobody has looked yet
+	if m.Failures == 0 && (m.Looked.IsZero() || m.Mode != s.Mode) {
+		m.Next = now // nobody has looked yet, or with another purpose
 	} else if next := s.Schedule.Next(now); m.Failures == 0 && m.Next.After(next) {
 		m.Next = next // the schedule is another one by now
 	}
+	m.Mode = s.Mode
 	if s.Git == nil {
 		m.Commit, m.Rejected, m.PollError, m.Polls = "", nil, "", 0
 	}
@@ -243,7 +244,13 @@ func (m *Memory) heals(s *Stack, r *Report) bool {
 	return slices.ContainsFunc(r.Drifted, func(d Drift) bool { return s.mode(d) == Heal }) || r.Unsettled > 0 && (m.Acting || s.Mode == Heal)
 }
 
+// enter adds a turn that has ended to those that are remembered.
 func (m *Memory) enter(t Turn) {
+	if m.totals.Turns == nil {
+		m.totals.Turns = map[Result]int{}
+	}
+	m.totals.Turns[t.Result]++
+	m.totals.Requests += t.Requests
 	m.Turns = slices.Insert(m.Turns, 0, t)
 	m.Turns = m.Turns[:min(len(m.Turns), mostTurns)]
 }

@@ -130,6 +130,7 @@ func (r *Repo) run(ctx context.Context, in io.Reader, doing string, args ...stri
 	for _, setting := range hardened {
 		all = append(all, "-c", setting)
 	}
+	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", append(all, args...)...)
@@ -142,7 +143,7 @@ func (r *Repo) run(ctx context.Context, in io.Reader, doing string, args ...stri
 		return out.String(), nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("it took longer than %s", r.options.Timeout)
+		err = fmt.Errorf("it took longer than %s", time.Since(begun).Round(100*time.Millisecond)) // a caller may have less time than that
 		errs.Reset()
 	}
 	return out.String(), &Error{Doing: doing, Output: said(errs.String() + rejections(out.String())), Err: err}

@@ -31,6 +31,12 @@ func (r *Repo) URL(ctx context.Context, remote string) (string, error) {
 	return withoutCredentials(strings.TrimSpace(out)), nil
 }
 
+// SetURL says where a remote is, which the repository may not know yet.
+func (r *Repo) SetURL(ctx context.Context, remote, url string) error {
+	_, err := r.run(ctx, nil, "note where "+remote+" is", "config", "--local", "--replace-all", "remote."+remote+".url", url)
+	return err
+}
+
 // IsNoRemote: the repository does not know the remote.
 func IsNoRemote(err error) bool { return errors.Is(err, errNoRemote) }
 

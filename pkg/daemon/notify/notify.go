@@ -36,6 +36,8 @@ const (
 	maxKept    = 20
 	keptFor    = 24 * time.Hour
 	maxDiscard = 64 << 10
+	// lastWords is how long delivering goes on after the daemon has ended: what its last turn did is worth telling, too.
+	lastWords = 10 * time.Second
 )
 
 // Notifier tells receivers what becomes of stacks. It is safe for concurrent use.
@@ -57,7 +59,7 @@ type queue struct {
 
 // New reads URLs and secrets from the environment that getenv knows. Its error tells of all receivers that cannot be, and holds no
 // secret.
-func New(all []Config, getenv func(string) string, o Options) (*Notifier, error) {
+func New(all []daemon.Receiver, getenv func(string) string, o Options) (*Notifier, error) {
 	if o.Transport == nil {
 		o.Transport = &http.Transport{TLSHandshakeTimeout: oneTry, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10}
 	}
@@ -86,13 +88,14 @@ func New(all []Config, getenv func(string) string, o Options) (*Notifier, error)
 	return n, errors.Join(problems...)
 }
 
-// Run tells of every change of a daemon until ctx ends, and returns then. What was so when it began is not told. What was not told
-// when it ends is in the log.
+// Run tells of every change of a daemon until ctx ends. What was so when it began is not told. Then it tells the rest, which may take
+// some seconds, and returns; what nobody got by then is in the log.
 func (n *Notifier) Run(ctx context.Context, service daemon.Service) {
-	n.Take(service.Snapshot()) // before anything else, so that what changes from now on is told
+	sending, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	var all sync.WaitGroup
 	for _, q := range n.receivers {
-		all.Go(func() { n.deliver(ctx, q) })
+		all.Go(func() { n.deliver(sending, q) })
 	}
 	for ctx.Err() == nil {
 		changed := service.Changed()
@@ -102,6 +105,11 @@ func (n *Notifier) Run(ctx context.Context, service daemon.Service) {
 		case <-ctx.Done():
 		}
 	}
+	n.Take(service.Snapshot())
+	for _, q := range n.receivers {
+		close(q.waiting)
+	}
+	defer time.AfterFunc(lastWords, end).Stop()
 	all.Wait()
 }
 
@@ -140,31 +148,19 @@ func (n *Notifier) giveUp(q *queue, notice Notice, err error) {
 	n.undelivered = n.undelivered[:min(len(n.undelivered), maxKept)]
 }
 
-// deliver tells one receiver, one notice after another, until ctx ends.
+// deliver tells one receiver, one notice after another, until no more will come. What is left when ctx ends is given up.
 func (n *Notifier) deliver(ctx context.Context, q *queue) {
-	for {
-		select {
-		case <-ctx.Done():
-			for {
-				select {
-				case notice := <-q.waiting:
-					n.lost(q, notice, errors.New("the daemon ended before"))
-				default:
-					return
-				}
-			}
-		case notice := <-q.waiting:
-			if err := n.tell(ctx, q, &notice); err != nil {
-				n.lost(q, notice, err)
-			}
+	for notice := range q.waiting {
+		err := n.tell(ctx, q, &notice)
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("the daemon ended before")
+		}
+		if err != nil {
+			n.mu.Lock()
+			n.giveUp(q, notice, err)
+			n.mu.Unlock()
 		}
 	}
-}
-
-func (n *Notifier) lost(q *queue, notice Notice, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.giveUp(q, notice, err)
 }
 
 // tell sends a notice, again where that may help. A receiver may get it twice where its answer was lost; its id is the same then.

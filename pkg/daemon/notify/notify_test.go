@@ -93,17 +93,17 @@ func (f *fake) become(stacks ...daemon.StackState) {
 var (
 	clean   = daemon.StackState{Name: "shop", Condition: daemon.InSync, Report: &daemon.Report{}}
 	drifts  = daemon.StackState{Name: "shop", Condition: daemon.Drifted, Report: &daemon.Report{Drifted: drift("web")}}
-	slackTo = Config{Name: "team", Kind: Slack, URLVariable: "SLACK_URL"}
-	hookTo  = Config{Name: "ops", Kind: Webhook, URLVariable: "HOOK_URL", SecretVariable: "HOOK_SECRET"}
+	slackTo = daemon.Receiver{Name: "team", Kind: string(Slack), URLEnv: "SLACK_URL"}
+	hookTo  = daemon.Receiver{Name: "ops", Kind: string(Webhook), URLEnv: "HOOK_URL", SecretEnv: "HOOK_SECRET"}
 )
 
 // run has a notifier tell of one drift, in virtual time, and gives it an hour.
-func run(t *testing.T, to Config, answer func(int, *http.Request) (*http.Response, error)) (*world, []daemon.Undelivered) {
+func run(t *testing.T, to daemon.Receiver, answer func(int, *http.Request) (*http.Response, error)) (*world, []daemon.Undelivered) {
 	w := &world{answer: answer}
 	var undelivered []daemon.Undelivered
 	synctest.Test(t, func(t *testing.T) {
 		w.begun = time.Now()
-		n, err := New([]Config{to}, getenv, Options{Transport: w, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+		n, err := New([]daemon.Receiver{to}, getenv, Options{Transport: w, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
 		require.NoError(t, err)
 		f := &fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{clean}}, changed: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestNeverHeldUp(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}
-		n, err := New([]Config{slackTo, hookTo}, getenv, Options{Transport: w})
+		n, err := New([]daemon.Receiver{slackTo, hookTo}, getenv, Options{Transport: w})
 		require.NoError(t, err)
 		f := &fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{clean}}, changed: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
@@ -223,30 +223,54 @@ func TestNeverHeldUp(t *testing.T) {
 	})
 }
 
+// TestLastWords: what the last turn of a daemon that ends did is told, too.
+func TestLastWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{begun: time.Now(), answer: func(try int, _ *http.Request) (*http.Response, error) {
+			if try == 1 {
+				return status(503)
+			}
+			return status(200)
+		}}
+		n, err := New([]daemon.Receiver{slackTo}, getenv, Options{Transport: w})
+		require.NoError(t, err)
+		f := &fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{clean}}, changed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); n.Run(ctx, f) }()
+		synctest.Wait()
+		stop()
+		f.become(drifts)
+		<-ended
+		require.Len(t, w.sent, 2)
+		require.Empty(t, n.Undelivered())
+	})
+}
+
 func TestReceivers(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		of   Config
+		of   daemon.Receiver
 		says string
 	}{
-		{"unset", Config{Kind: Slack, URLVariable: "NONE"}, "export NONE=https://"},
-		{"not https", Config{Kind: Slack, URLVariable: "PLAIN"}, "not https"},
-		{"another scheme", Config{Kind: Slack, URLVariable: "FTP"}, "not https"},
-		{"a user", Config{Kind: Discord, URLVariable: "USER"}, "has a user"},
-		{"broken", Config{Kind: Discord, URLVariable: "BROKEN"}, "cannot be read"},
-		{"no host", Config{Kind: Discord, URLVariable: "NOHOST"}, "has no host"},
-		{"no secret", Config{Kind: Webhook, URLVariable: "HOOK_URL"}, "needs the name of a variable"},
-		{"a short one", Config{Kind: Webhook, URLVariable: "HOOK_URL", SecretVariable: "SHORT"}, "openssl rand"},
-		{"one too many", Config{Kind: Slack, URLVariable: "SLACK_URL", SecretVariable: "HOOK_SECRET"}, "signs nothing"},
-		{"no kind", Config{Kind: "pager", URLVariable: "SLACK_URL"}, "slack, discord and webhook"},
+		{"unset", daemon.Receiver{Kind: string(Slack), URLEnv: "NONE"}, "export NONE=https://"},
+		{"not https", daemon.Receiver{Kind: string(Slack), URLEnv: "PLAIN"}, "not https"},
+		{"another scheme", daemon.Receiver{Kind: string(Slack), URLEnv: "FTP"}, "not https"},
+		{"a user", daemon.Receiver{Kind: string(Discord), URLEnv: "USER"}, "has a user"},
+		{"broken", daemon.Receiver{Kind: string(Discord), URLEnv: "BROKEN"}, "cannot be read"},
+		{"no host", daemon.Receiver{Kind: string(Discord), URLEnv: "NOHOST"}, "has no host"},
+		{"no secret", daemon.Receiver{Kind: string(Webhook), URLEnv: "HOOK_URL"}, "needs the name of a variable"},
+		{"a short one", daemon.Receiver{Kind: string(Webhook), URLEnv: "HOOK_URL", SecretEnv: "SHORT"}, "openssl rand"},
+		{"one too many", daemon.Receiver{Kind: string(Slack), URLEnv: "SLACK_URL", SecretEnv: "HOOK_SECRET"}, "signs nothing"},
+		{"no kind", daemon.Receiver{Kind: "pager", URLEnv: "SLACK_URL"}, "slack, discord and webhook"},
 	} {
 		c.of.Name = c.name
-		_, err := New([]Config{c.of}, getenv, Options{})
+		_, err := New([]daemon.Receiver{c.of}, getenv, Options{})
 		require.ErrorContains(t, err, c.says, c.name)
 		require.ErrorContains(t, err, `"`+c.name+`"`)
 		require.NotContains(t, err.Error(), "canary", c.name)
 	}
-	_, err := New([]Config{{Name: "a", Kind: Slack, URLVariable: "LOCAL"}, {Name: "b", Kind: Slack, URLVariable: "NONE"}, {Name: "c", URLVariable: "NONE"}}, getenv, Options{})
+	_, err := New([]daemon.Receiver{{Name: "a", Kind: string(Slack), URLEnv: "LOCAL"}, {Name: "b", Kind: string(Slack), URLEnv: "NONE"}, {Name: "c", URLEnv: "NONE"}}, getenv, Options{})
 	require.ErrorContains(t, err, `"b"`)
 	require.ErrorContains(t, err, `"c"`)
 	require.NotContains(t, err.Error(), `"a"`, "http is good for this machine")

@@ -8,16 +8,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/vpsync/vpsync/pkg/daemon"
 	"github.com/vpsync/vpsync/pkg/plan/render/escape"
 )
-
-// Config is a receiver as a configuration names it: where it is and its secret are in the environment, since either lets others in.
-type Config struct {
-	Name           string
-	Kind           Kind
-	URLVariable    string // its URL: https, or http to this machine
-	SecretVariable string // with what a webhook is signed; empty for the other kinds
-}
 
 // receiver is somebody who is told. Its URL is a secret, and is in no error.
 type receiver struct {
@@ -27,34 +20,34 @@ type receiver struct {
 	secret string
 }
 
-func newReceiver(c Config, getenv func(string) string) (*receiver, error) {
+func newReceiver(c daemon.Receiver, getenv func(string) string) (*receiver, error) {
 	name := escape.Line(c.Name)
 	fail := func(what string) error { return fmt.Errorf("notification %q: %s", name, what) }
-	switch c.Kind {
+	switch Kind(c.Kind) {
 	case Slack, Discord:
-		if c.SecretVariable != "" {
-			return nil, fail(string(c.Kind) + " signs nothing, so it has no secret; the URL is all")
+		if c.SecretEnv != "" {
+			return nil, fail(c.Kind + " signs nothing, so it has no secret; the URL is all")
 		}
 	case Webhook:
-		if c.SecretVariable == "" {
+		if c.SecretEnv == "" {
 			return nil, fail("a webhook is signed, so it needs the name of a variable that has its secret")
 		}
 	default:
-		return nil, fail(fmt.Sprintf("there is no kind %q; there are slack, discord and webhook", escape.Line(string(c.Kind))))
+		return nil, fail(fmt.Sprintf("there is no kind %q; there are slack, discord and webhook", escape.Line(c.Kind)))
 	}
-	r := &receiver{name: name, kind: c.Kind}
-	text := getenv(c.URLVariable)
+	r := &receiver{name: name, kind: Kind(c.Kind)}
+	text := getenv(c.URLEnv)
 	if text == "" {
-		return nil, fail(fmt.Sprintf("the variable %s has no URL; export %s=https://…", escape.Line(c.URLVariable), escape.Line(c.URLVariable)))
+		return nil, fail(fmt.Sprintf("the variable %s has no URL; export %s=https://…", escape.Line(c.URLEnv), escape.Line(c.URLEnv)))
 	}
 	var err error
 	if r.url, err = address(text); err != nil {
-		return nil, fail(fmt.Sprintf("the URL in %s %s", escape.Line(c.URLVariable), err))
+		return nil, fail(fmt.Sprintf("the URL in %s %s", escape.Line(c.URLEnv), err))
 	}
-	if c.Kind == Webhook {
-		if r.secret = getenv(c.SecretVariable); len(r.secret) < minSecret {
+	if r.kind == Webhook {
+		if r.secret = getenv(c.SecretEnv); len(r.secret) < minSecret {
 			return nil, fail(fmt.Sprintf("the secret in %s has fewer than %d characters; export %s=$(openssl rand -hex 32)",
-				escape.Line(c.SecretVariable), minSecret, escape.Line(c.SecretVariable)))
+				escape.Line(c.SecretEnv), minSecret, escape.Line(c.SecretEnv)))
 		}
 	}
 	return r, nil

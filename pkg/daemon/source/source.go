@@ -85,14 +85,23 @@ func (s *Sources) home(stack *daemon.Stack) string {
 	return filepath.Join(s.Data, stack.Name, "source-"+hex.EncodeToString(sum[:6]))
 }
 
+func (s *Sources) repository(stack *daemon.Stack) string {
+	return filepath.Join(s.home(stack), "repository.git")
+}
+
+// repo is the stack's repository on this disk, which knows its source as origin: the state may be kept there, too.
 func (s *Sources) repo(ctx context.Context, stack *daemon.Stack) (*git.Repo, error) {
-	return git.Init(ctx, filepath.Join(s.home(stack), "repository.git"), git.Options{Env: s.Env})
+	repo, err := git.Init(ctx, s.repository(stack), git.Options{Env: s.Env})
+	if err != nil {
+		return nil, err
+	}
+	return repo, repo.SetURL(ctx, "origin", stack.Git.URL)
 }
 
 // checkout writes the files of a commit, once: a folder with the name of a commit is whole.
 func (s *Sources) checkout(ctx context.Context, stack *daemon.Stack, repo *git.Repo, id string) (daemon.Checkout, error) {
 	all := filepath.Join(s.home(stack), "checkouts")
-	at := daemon.Checkout{Stack: stack.Name, Dir: filepath.Join(all, id), Commit: id, Foreign: true}
+	at := daemon.Checkout{Stack: stack.Name, Dir: filepath.Join(all, id), Commit: id, Foreign: true, Repository: s.repository(stack)}
 	if !git.IsID(id) {
 		return at, fmt.Errorf("%q is no commit", id)
 	}

@@ -17,9 +17,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/daemon"
 )
 
-// DefaultAddress is where a daemon listens unless told otherwise: this machine alone reaches it.
-const DefaultAddress = "127.0.0.1:8642"
-
 // Options are what the address may do. The zero value shows, and lets nobody change anything.
 type Options struct {
 	// Token approves plans and asks for turns, as a bearer token. Empty: nobody may, over HTTP.

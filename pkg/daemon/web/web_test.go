@@ -296,5 +296,5 @@ func TestManual(t *testing.T) {
 		listed[m[1]] = true
 	}
 	require.Equal(t, told, listed)
-	require.Contains(t, string(page), DefaultAddress)
+	require.Contains(t, string(page), daemon.DefaultAddress)
 }
