@@ -77,8 +77,12 @@ func TestSweep(t *testing.T) {
 	if whole && !picked {
 		w.everyPoint(t)
 		w.everyOperation(t)
+		count := matrix.Ran
+		if *sweepAll {
+			count = matrix.RanWhole
+		}
 		for family, n := range w.families() {
-			matrix.Ran(t, family, n, w.begun)
+			count(t, family, n, w.begun)
 		}
 	}
 }
