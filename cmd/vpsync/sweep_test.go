@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -50,10 +51,11 @@ type scenarioRun struct {
 	*sweep
 	t        *testing.T
 	prepared sweepFolder
-	points   []point  // of the run that is not killed
-	want     []string // picture of the accounts after it
-	log      map[string]int
-	n        int // number of the scenario, which shifts the points that a part visits
+	points   []point        // of the run that is not killed
+	want     []string       // picture of the accounts after it
+	log      map[string]int // operations that it carries out
+	made     map[string]int // the creates of it, and of what makes everything as it is wanted
+	n        int            // number of the scenario, which shifts the points that a part visits
 	row      *row
 }
 
@@ -197,6 +199,9 @@ func (r *scenarioRun) clean() error {
 	if err := r.goOn(f); err != nil {
 		return err
 	}
+	if r.made, err = f.made(r.sweepScenario); err != nil {
+		return err
+	}
 	if r.want, err = f.picture(r.sweepScenario); err != nil {
 		return err
 	}
@@ -275,10 +280,24 @@ func (r *scenarioRun) well(f sweepFolder) error {
 	if r.want == nil {
 		return nil
 	}
-	if err := r.atMostOnce(f); err != nil {
+	if err := errors.Join(r.atMostOnce(f), r.notMoreMade(f)); err != nil {
 		return err
 	}
 	return f.settled(r.sweepScenario, r.want)
+}
+
+// notMoreMade: nothing was made that is not made without a kill either. Whoever sends a create again has seen that it was not carried out.
+func (r *scenarioRun) notMoreMade(f sweepFolder) error {
+	made, err := f.made(r.sweepScenario)
+	if err != nil {
+		return err
+	}
+	for operation, n := range made {
+		if n > r.made[operation] {
+			return fmt.Errorf("%s was carried out %d times, and %d times without a kill", operation, n, r.made[operation])
+		}
+	}
+	return nil
 }
 
 // atMostOnce: what is sent once was not carried out again.
