@@ -35,8 +35,13 @@ test: ## every test that needs Go alone (six minutes at most on 2 cores)
 sweep: ## kill -9 at every point of every story of testdata/sweep (six minutes on 2 cores); `make test` does a part
 	cd cmd/vpsync && $(GO) test -timeout 30m -run '^TestSweep$$' -sweep.all
 
+.PHONY: damage
+damage: ## flip every byte of a state, of its log and of a saved plan, and cut each off at every length; `make test` does a part
+	$(GO) test -timeout 10m ./pkg/state/sqlite -run '^TestEveryByte$$' -every
+	$(GO) test ./pkg/plan -run '^TestSavedDamage$$'
+
 .PHONY: test-all
-test-all: check sweep test-race test-root test-browser e2e ## everything else: static analysis, every point of the sweep, the race detector, what needs root, strace or a browser, the Action in a runner
+test-all: check sweep damage test-race test-root test-browser e2e ## everything else: static analysis, every point of the sweep, every byte, the race detector, what needs root, strace or a browser, the Action in a runner
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
@@ -91,7 +96,7 @@ mutants: ## break vpsync in twelve ways on purpose, and name the test that notic
 .PHONY: reliability
 reliability: ## all of the fault matrix that this machine can do, and the table of docs/reliability.md from what it counted
 	@mkdir -p dist; rm -f dist/matrix.jsonl
-	VPSYNC_MATRIX=$(abspath dist/matrix.jsonl) GOFLAGS=-count=1 $(MAKE) test sweep test-root
+	VPSYNC_MATRIX=$(abspath dist/matrix.jsonl) GOFLAGS=-count=1 $(MAKE) test sweep damage test-root
 	$(GO) test ./internal/matrix -run TestPage -args -counts $(abspath dist/matrix.jsonl) -update-docs
 
 .PHONY: bench

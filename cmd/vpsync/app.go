@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/plan"
-	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -129,8 +129,8 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 
 // crashed tells of a mistake of vpsync's own. Left to itself a crash would end with 2, which means that there are changes.
 func (a *app) crashed(mistake any, stack []byte) int {
-	if visit := (*dag.Panic)(nil); errors.As(asError(mistake), &visit) {
-		mistake, stack = visit.Value, visit.Stack
+	if other, ok := mistake.(*panics.Panic); ok {
+		mistake, stack = other.Value, other.Stack
 	}
 	code, detail := exitFailed, "Nothing was changed."
 	if a.begun() {
@@ -140,11 +140,6 @@ func (a *app) crashed(mistake any, stack []byte) int {
 		Detail: detail + " Please report what follows.", Remedy: "https://github.com/vpsync/vpsync/issues"}}, a.errOptions())
 	fmt.Fprintf(render.NewWriter(a.errs), "\nvpsync %s: %v\n\n%s", versionText(), mistake, stack)
 	return code
-}
-
-func asError(value any) error {
-	err, _ := value.(error)
-	return err
 }
 
 // watch turns the first interrupt into "finish what is in flight" where something is in flight, and the second, or the

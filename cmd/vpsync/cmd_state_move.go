@@ -86,6 +86,19 @@ func (a *app) copyUnderLock(ctx context.Context, all *copied, to stateStore, com
 	return all.into(ctx, to, besides...)
 }
 
+// copyLocked takes the lock of a state and reads everything under it. The caller gives the lock back.
+func (a *app) copyLocked(ctx context.Context, from stateStore, command string) (*copied, state.Lock, error) {
+	lock, err := a.lockState(ctx, from, command)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := readEverything(ctx, from)
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Release())
+	}
+	return all, lock, nil
+}
+
 func (a *app) pushCommand() *cobra.Command {
 	force := false
 	c := &cobra.Command{
@@ -213,19 +226,16 @@ func (a *app) migrateToGit(ctx context.Context, settings spec.StateSettings) (er
 			err = errors.Join(err, from.Close())
 		}
 	}()
-	lock, err := a.lockState(ctx, from, "state migrate")
+	all, lock, err := a.copyLocked(ctx, from, "state migrate")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	all, err := readEverything(ctx, from)
-	if err != nil {
-		return err
-	}
 	to, err := a.openGit(ctx, settings, false, all.Lineage)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, to.Close()) }()
 	exists, err := to.Exists(ctx)
 	if err != nil {
 		return err
@@ -264,6 +274,7 @@ func (a *app) migrateFromGit(ctx context.Context, settings spec.StateSettings) (
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, from.Close()) }()
 	exists, err := from.Exists(ctx)
 	if err != nil {
 		return err
@@ -271,20 +282,16 @@ func (a *app) migrateFromGit(ctx context.Context, settings spec.StateSettings) (
 	if !exists {
 		return &remedyError{summary: "There is nothing to migrate", detail: fmt.Sprintf("%s is no state, and the stack has no state block that names another place.", from.Where())}
 	}
-	settings.Backend = spec.BackendGit
 	locked, err := a.openGit(ctx, settings, false, "")
 	if err != nil {
 		return err
 	}
-	lock, err := a.lockState(ctx, locked, "state migrate")
+	defer func() { err = errors.Join(err, locked.Close()) }()
+	all, lock, err := a.copyLocked(ctx, locked, "state migrate")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	all, err := readEverything(ctx, locked)
-	if err != nil {
-		return err
-	}
 	if err := a.copyToFile(ctx, all, a.statePath(), "state migrate"); err != nil {
 		return err
 	}
@@ -322,5 +329,6 @@ func (a *app) whereGit(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
+	defer store.Close()
 	return store.Where()
 }

@@ -198,6 +198,21 @@ func (f sweepFolder) log() ([]loggedRequest, error) {
 	return all, err
 }
 
+// made counts the creates that the accounts have carried out, by account and operation.
+func (f sweepFolder) made(s *sweepScenario) (map[string]int, error) {
+	log, err := f.log()
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]int{}
+	for _, r := range log {
+		if kind, create := strings.CutSuffix(r.Operation, ".create"); create && r.Done && !s.makes(sandboxObject{Kind: kind}) {
+			made[r.Account+" "+r.Operation]++
+		}
+	}
+	return made, nil
+}
+
 // known are the objects of the state: bound to an address, and left behind.
 func (f sweepFolder) known() (resources, leftovers map[string]bool, _ error) {
 	st, err := f.recorded()

@@ -3,15 +3,18 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,16 +51,21 @@ type scenarioRun struct {
 	*sweep
 	t        *testing.T
 	prepared sweepFolder
-	points   []point  // of the run that is not killed
-	want     []string // picture of the accounts after it
-	log      map[string]int
-	n        int // number of the scenario, which shifts the points that a part visits
+	points   []point        // of the run that is not killed
+	want     []string       // picture of the accounts after it
+	log      map[string]int // operations that it carries out
+	made     map[string]int // the creates of it, and of what makes everything as it is wanted
+	n        int            // number of the scenario, which shifts the points that a part visits
 	row      *row
 }
 
 // TestSweep ends a real vpsync by kill -9 at every point of every story of testdata/sweep at which a crash leaves a different trace,
 // one point a process, and looks each time whether the next run makes everything well. `make sweep` is all of it.
 func TestSweep(t *testing.T) {
+	// Under nohup a child would ignore a hangup, too; one that its parent catches is as usual in a child.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	scenarios := sweepScenarios(t)
 	w := &sweep{root: t.TempDir(), slots: make(chan struct{}, 3*runtime.GOMAXPROCS(0)), visited: map[point]int{}, passed: map[point]int{}, driven: map[string]int{}, rows: map[string]*row{}, begun: time.Now()}
 	whole := t.Run("of", func(t *testing.T) {
@@ -77,8 +85,12 @@ func TestSweep(t *testing.T) {
 	if whole && !picked {
 		w.everyPoint(t)
 		w.everyOperation(t)
+		count := matrix.Ran
+		if *sweepAll {
+			count = matrix.RanWhole
+		}
 		for family, n := range w.families() {
-			matrix.Ran(t, family, n, w.begun)
+			count(t, family, n, w.begun)
 		}
 	}
 }
@@ -187,6 +199,9 @@ func (r *scenarioRun) clean() error {
 	if err := r.goOn(f); err != nil {
 		return err
 	}
+	if r.made, err = f.made(r.sweepScenario); err != nil {
+		return err
+	}
 	if r.want, err = f.picture(r.sweepScenario); err != nil {
 		return err
 	}
@@ -265,10 +280,24 @@ func (r *scenarioRun) well(f sweepFolder) error {
 	if r.want == nil {
 		return nil
 	}
-	if err := r.atMostOnce(f); err != nil {
+	if err := errors.Join(r.atMostOnce(f), r.notMoreMade(f)); err != nil {
 		return err
 	}
 	return f.settled(r.sweepScenario, r.want)
+}
+
+// notMoreMade: nothing was made that is not made without a kill either. Whoever sends a create again has seen that it was not carried out.
+func (r *scenarioRun) notMoreMade(f sweepFolder) error {
+	made, err := f.made(r.sweepScenario)
+	if err != nil {
+		return err
+	}
+	for operation, n := range made {
+		if n > r.made[operation] {
+			return fmt.Errorf("%s was carried out %d times, and %d times without a kill", operation, n, r.made[operation])
+		}
+	}
+	return nil
 }
 
 // atMostOnce: what is sent once was not carried out again.
@@ -316,6 +345,13 @@ func (r *scenarioRun) last() {
 	}
 }
 
+// A plan says unseen of an object that an earlier run made and has not seen ready. Whoever carries it out passes so many points more than
+// one which finds the object ready when it looks: waiting, ready, committing, committed.
+const (
+	unseen       = "has not been seen ready yet"
+	pointsOfWait = 4
+)
+
 // secondKill kills the run that recovers from the first kill at each of its points, in a copy of the folder.
 func (r *scenarioRun) secondKill(f sweepFolder, n int) error {
 	passes, err := f.copyTo(f.dir + "-again")
@@ -323,7 +359,7 @@ func (r *scenarioRun) secondKill(f sweepFolder, n int) error {
 		return err
 	}
 	var seen recorder
-	passes.vpsync(hooks{boundary: seen.pass}, r.again...)
+	passed := passes.vpsync(hooks{boundary: seen.pass}, r.again...)
 	if err := os.RemoveAll(passes.dir); err != nil {
 		return err
 	}
@@ -339,8 +375,13 @@ func (r *scenarioRun) secondKill(f sweepFolder, n int) error {
 		if err != nil {
 			return err
 		}
-		if e.at != nil {
+		switch waited := strings.Count(passed.text, unseen) - strings.Count(e.text, unseen); {
+		case e.at != nil && e.code == -1:
 			r.died(*e.at, &r.row.second)
+		case e.at == nil && e.code == passed.code && m+1 > len(seen.points)-waited*pointsOfWait:
+			// What the run that was counted had to wait for is ready by now: this one had the points of the wait less, and has ended.
+		default:
+			return fmt.Errorf("and then it was not killed at point %d of %d, %s, and ended with %d\n%s", m+1, len(seen.points), seen.points[m], e.code, e.text)
 		}
 		if err := r.well(g); err != nil {
 			return fmt.Errorf("and then at point %d, %s: %w", m+1, seen.points[m], err)

@@ -19,7 +19,7 @@ import (
 
 var (
 	counts = flag.String("counts", "", "the file in which runs left their counts")
-	update = flag.Bool("update-docs", false, "write the table of docs/reliability.md anew, of -counts; a family that did not run keeps its floor")
+	update = flag.Bool("update-docs", false, "write the table of docs/reliability.md anew, of -counts; a family that did not run has its floor")
 )
 
 // The table begins with its head, and ends with the paragraph.
@@ -28,7 +28,7 @@ const (
 	tableEnds   = "\n\n"
 )
 
-// TestPage holds docs/reliability.md to the families: each has its line there, with no fewer cases than its floor.
+// TestPage holds docs/reliability.md to the families: each has its line there, with no fewer cases than the floor of its longest form.
 func TestPage(t *testing.T) {
 	families, err := Families()
 	require.NoError(t, err)
@@ -53,13 +53,13 @@ func TestPage(t *testing.T) {
 		shown[m[1]] = n
 	}
 	for _, f := range families {
-		require.GreaterOrEqual(t, shown[f.Name], f.Floor, "docs/reliability.md is out of date about %s; make reliability", f.Name)
+		require.GreaterOrEqual(t, shown[f.Name], f.Whole, "docs/reliability.md is out of date about %s; make reliability", f.Name)
 	}
 	require.Len(t, shown, len(families), "docs/reliability.md has families that are no more; make reliability")
 }
 
-// TestEveryFamilyRan holds, after all tests of a machine, that each family whose needs it has was carried out: a test that is gone counts
-// nothing.
+// TestEveryFamilyRan holds, after all tests of a machine, that each family whose needs it has was carried out, in its longest form: a
+// test that is gone counts nothing.
 func TestEveryFamilyRan(t *testing.T) {
 	if *counts == "" {
 		t.Skip("-counts names no file")
@@ -71,7 +71,7 @@ func TestEveryFamilyRan(t *testing.T) {
 		if f.Needs != Go && !slices.Contains(needs, string(f.Needs)) {
 			continue
 		}
-		require.GreaterOrEqual(t, ran[f.Name].Cases, f.Floor, f.Name)
+		require.GreaterOrEqual(t, ran[f.Name].Cases, f.Whole, f.Name)
 		t.Logf("%-7s %6d cases, %s", f.Name, ran[f.Name].Cases, f.What)
 	}
 }
@@ -95,20 +95,24 @@ func tableOf(families []Family, ran map[string]Count) string {
 	var b strings.Builder
 	b.WriteString("| family | what is done to vpsync | needs | cases | seconds |\n|---|---|---|---:|---:|\n")
 	all, took := 0, 0.0
-	of := map[byte]int{} // by the first letter of the family, as the promises are grouped
+	of := map[string]int{} // by the first letter of the family, as the promises are grouped; the bytes of files are very many, and apart
 	for _, f := range families {
 		c, done := ran[f.Name]
 		seconds := fmt.Sprintf("%.1f", c.Seconds)
 		if !done { // on this machine
-			c.Cases, seconds = f.Floor, "–"
+			c.Cases, seconds = f.Whole, "–"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Name, f.What, f.Needs, thousands(c.Cases), seconds)
 		all, took = all+c.Cases, took+c.Seconds
-		of[f.Name[0]] += c.Cases
+		group := f.Name[:1]
+		if f.Name == "D3b" || f.Name == "D3p" {
+			group = "bytes"
+		}
+		of[group] += c.Cases
 	}
-	kills, seeds, attacks := of['A'], of['C'], of['G']
-	fmt.Fprintf(&b, "| **all** | %s times killed or cut off, %s seeds, %s attacks, %s other faults | | **%s** | **%.0f** |\n",
-		thousands(kills), thousands(seeds), thousands(attacks), thousands(all-kills-seeds-attacks), thousands(all), took)
+	kills, seeds, attacks, bytes := of["A"], of["C"], of["G"], of["bytes"]
+	fmt.Fprintf(&b, "| **all** | %s times killed or cut off, %s seeds, %s attacks, %s bytes spoilt, %s other faults | | **%s** | **%.0f** |\n",
+		thousands(kills), thousands(seeds), thousands(attacks), thousands(bytes), thousands(all-kills-seeds-attacks-bytes), thousands(all), took)
 	return b.String()
 }
 

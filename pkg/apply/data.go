@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"golang.org/x/sync/errgroup"
 )
@@ -84,7 +85,8 @@ func (accounts Accounts) ask(ctx context.Context, data []*spec.Resource) ([]spec
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, d := range data {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer panics.Into(&err)
 			client, err := accounts.client(d.Account)
 			if err != nil {
 				return err
@@ -95,7 +97,7 @@ func (accounts Accounts) ask(ctx context.Context, data []*spec.Resource) ([]spec
 			return nil
 		})
 	}
-	return answers, group.Wait()
+	return answers, panics.Again(group.Wait())
 }
 
 // asking reads, while a plan is carried out, the data blocks that could not be read before.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -136,7 +137,8 @@ func refresh(ctx context.Context, accounts Accounts, all map[plan.KindRef]*deman
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, ref := range refs {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer panics.Into(&err)
 			client, kind, err := accounts.kind(ref)
 			if err != nil {
 				return err
@@ -155,7 +157,7 @@ func refresh(ctx context.Context, accounts Accounts, all map[plan.KindRef]*deman
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := panics.Again(group.Wait()); err != nil {
 		return nil, err
 	}
 	after, _ := accounts.requests()
@@ -229,7 +231,8 @@ func (k *kindReader) readEach(ctx context.Context, live *plan.LiveKind, ids []st
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, id := range ids {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer panics.Into(&err)
 			object, ok, err := k.client.Read(ctx, k.kind.Name, id)
 			if err != nil || !ok {
 				return err
@@ -242,7 +245,7 @@ func (k *kindReader) readEach(ctx context.Context, live *plan.LiveKind, ids []st
 			return nil
 		})
 	}
-	return group.Wait()
+	return panics.Again(group.Wait())
 }
 
 // lookAgain decides what is gone. One answer proves nothing: pages shift while they are read, and a list may not show

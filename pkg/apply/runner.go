@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -186,13 +187,20 @@ func (r *run) recordWrites(made *Made) []state.Write {
 
 // carryOut walks the plan while intents of earlier runs are settled when their time comes, and then what those held back.
 func (r *run) carryOut(ctx context.Context, made *Made, e *ending) error {
-	settled := make(chan map[spec.Address]bool, 1)
-	go func() { settled <- r.settleWhenDue(ctx, e) }()
+	settled := make(chan struct{})
+	var freed map[spec.Address]bool
+	var mistake error
+	go func() {
+		defer close(settled)
+		defer panics.Into(&mistake)
+		freed = r.settleWhenDue(ctx, e)
+	}()
 	e.walked(r.walk(ctx, made, nil))
 	if err := r.withdraw(ctx); err != nil {
 		return err
 	}
-	freed := <-settled
+	<-settled
+	_ = panics.Again(mistake) // it is nothing else
 	if err := r.dead(); err != nil {
 		return err
 	}

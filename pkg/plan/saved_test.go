@@ -1,10 +1,12 @@
 package plan_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -53,20 +55,28 @@ func TestSaved(t *testing.T) {
 	require.Empty(t, plan.Difference(s.Plan, back.Plan))
 }
 
-// TestSavedDamage: whatever byte is changed, and wherever the file ends early, it is noticed.
+// TestSavedDamage: whatever bit of whatever byte is changed, or all of them, and wherever the file ends early, it is noticed.
 func TestSavedDamage(t *testing.T) {
+	begun, cases := time.Now(), 0
 	data, err := someSaved(t).Encode()
 	require.NoError(t, err)
+	damaged := bytes.Clone(data)
 	for i := range data {
-		damaged := append([]byte{}, data...)
-		damaged[i] ^= 0x20
-		if _, err := plan.DecodeSaved(damaged); err == nil {
-			t.Fatalf("byte %d of %d may be changed unseen", i, len(data))
+		for _, mask := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 0xff} {
+			cases++
+			damaged[i] ^= mask
+			if _, err := plan.DecodeSaved(damaged); err == nil {
+				t.Fatalf("%#02x of byte %d of %d may be changed unseen", mask, i, len(data))
+			}
+			damaged[i] ^= mask
 		}
+		cases++
 		if _, err := plan.DecodeSaved(data[:i]); err == nil {
 			t.Fatalf("the file may end at byte %d of %d unseen", i, len(data))
 		}
 	}
+	require.Equal(t, data, damaged)
+	matrix.Ran(t, "D3p", cases, begun)
 }
 
 func FuzzSaved(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,7 @@ func (c *Client) listAll(ctx context.Context, kind string) ([]spec.Object, error
 	group.SetLimit(parentsAtOnce)
 	for i, parent := range parents {
 		group.Go(func() (err error) {
+			defer panics.Into(&err)
 			lists[i], pages[i], err = c.listUnder(groupCtx, kind, parent.ID)
 			if err != nil && c.parentGone(groupCtx, k.Schema.Parent, parent.ID, err) {
 				return nil // and so is what was under it
@@ -50,7 +52,7 @@ func (c *Client) listAll(ctx context.Context, kind string) ([]spec.Object, error
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := panics.Again(group.Wait()); err != nil {
 		return nil, err
 	}
 	var all []spec.Object

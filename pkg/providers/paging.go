@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -138,7 +139,8 @@ func (l *listing) numbered(ctx context.Context) ([]any, int, error) {
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(pagesAtOnce)
 		for i := from; i < len(pages); i++ {
-			group.Go(func() error {
+			group.Go(func() (err error) {
+				defer panics.Into(&err)
 				items, document, err := l.page(groupCtx, l.query(strconv.Itoa(i+1)), nil)
 				if err != nil {
 					return err
@@ -154,7 +156,7 @@ func (l *listing) numbered(ctx context.Context) ([]any, int, error) {
 				return nil
 			})
 		}
-		err = group.Wait()
+		err = panics.Again(group.Wait())
 	}
 	if err != nil {
 		return nil, 0, err

@@ -214,3 +214,30 @@ func digestKeys(s *State, broken func(string, ...any)) {
 		check(i.Secrets, func() string { return "the intent " + i.ID })
 	}
 }
+
+// CheckAccount refuses what would live in an account that is not recorded; who names it in the error. An error of recorded is passed on.
+func CheckAccount(who, account string, recorded func(account string) (bool, error)) error {
+	known, err := recorded(account)
+	if err == nil && !known {
+		err = fmt.Errorf("%s lives in the account %q, which is not recorded", who, account)
+	}
+	return err
+}
+
+// CheckOpen holds the open requests of an address to what several rows could break together, so that a store refuses to write what
+// [Verify] would find: each is about an account that is recorded, and at most one is a create. An error of recorded is passed on.
+func CheckOpen(address string, open []*Intent, recorded func(account string) (bool, error)) error {
+	creates := 0
+	for _, i := range open {
+		if err := CheckAccount("the intent "+i.ID, i.Account, recorded); err != nil {
+			return err
+		}
+		if i.Operation == spec.OpCreate {
+			creates++
+		}
+	}
+	if creates > 1 {
+		return fmt.Errorf("%s would have %d open creates", address, creates)
+	}
+	return nil
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"pgregory.net/rapid"
 )
@@ -105,7 +106,7 @@ func TestWalkStopsBeginningWhenCancelled(t *testing.T) {
 func TestWalkWaitsForOthersBeforeItPanics(t *testing.T) {
 	begun, finished := make(chan struct{}), false
 	defer func() {
-		got, ok := recover().(*dag.Panic)
+		got, ok := recover().(*panics.Panic)
 		require.True(t, ok)
 		require.Equal(t, "a mistake", got.Value)
 		require.Contains(t, string(got.Stack), "TestWalkWaits")

@@ -3,8 +3,8 @@ package dag
 import (
 	"container/heap"
 	"context"
-	"fmt"
-	"runtime/debug"
+
+	"github.com/vpsync/vpsync/internal/panics"
 )
 
 // Outcome is what became of one node.
@@ -23,7 +23,7 @@ const (
 // skipped.
 //
 // Visits run in goroutines of their own, all of which have ended when Walk returns. Where one panics no other begins, and Walk panics
-// with a [*Panic] once those that run have ended: they may have to record what they did.
+// with a [*panics.Panic] once those that run have ended: they may have to record what they did.
 func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit func(ctx context.Context, i int) error) []Outcome {
 	g := build(n, after)
 	w := walk{graph: g, outcomes: make([]Outcome, n), waiting: make([]int, n), bad: make([]bool, n)}
@@ -36,9 +36,9 @@ func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit 
 	type ended struct {
 		node     int
 		err      error
-		panicked *Panic
+		panicked *panics.Panic
 	}
-	var panicked *Panic
+	var panicked *panics.Panic
 	limit = max(limit, 1)
 	results := make(chan ended, min(limit, n))
 	running := 0
@@ -54,7 +54,7 @@ func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit 
 				e := ended{node: i}
 				defer func() {
 					if value := recover(); value != nil {
-						e.panicked = &Panic{Value: value, Stack: debug.Stack()}
+						e.panicked = panics.Of(value)
 					}
 					results <- e
 				}()
@@ -85,14 +85,6 @@ func Walk(ctx context.Context, n int, after func(i int) []int, limit int, visit 
 	}
 	return w.outcomes
 }
-
-// Panic is what a visit panicked with, once all others that were under way have ended.
-type Panic struct {
-	Value any
-	Stack []byte // of the visit
-}
-
-func (p *Panic) Error() string { return fmt.Sprint(p.Value) }
 
 type walk struct {
 	graph

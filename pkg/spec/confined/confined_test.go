@@ -170,6 +170,31 @@ func TestExhausting(t *testing.T) {
 	}
 }
 
+// TestManyQuestions: a child has one time for all that it is asked. A question alone takes a small part of it; enough of them end it.
+func TestManyQuestions(t *testing.T) {
+	dir := folder(t, "locals {\n  all = [for x in range(80) : [for y in range(80) : true if x == y]]\n}\n")
+	ask := func(s *confined.Stack) spec.Diagnostics { return s.Evaluate(spec.Request{Schemas: acme}).Diagnostics }
+	o := options(t, "serve")
+	o.Time = time.Minute
+	s := open(t, dir, o)
+	require.Empty(t, ask(s)) // the first one takes longer
+	begun := time.Now()
+	require.Empty(t, ask(s))
+	o.Time = max(20*time.Since(begun), 500*time.Millisecond)
+
+	s = open(t, dir, o)
+	answered := 0
+	var diags spec.Diagnostics
+	for diags = ask(s); len(diags) == 0; diags = ask(s) {
+		answered++
+		require.Less(t, answered, 1000, "each question has a time of its own")
+	}
+	t.Logf("%d questions in %s", answered, o.Time)
+	require.Equal(t, "Evaluation takes too long", diags[0].Summary)
+	require.Greater(t, answered, 2)
+	require.Equal(t, diags, ask(s), "it has ended")
+}
+
 // TestChildMisbehaves: whatever a child does, the parent ends with an error, and holds no more than it should.
 func TestChildMisbehaves(t *testing.T) {
 	t.Setenv("ACME_TOKEN", "canary")

@@ -223,11 +223,9 @@ func (e *edit) move(from, to spec.Address) error {
 // check looks at what several rows could break together.
 func (e *edit) check() error {
 	m := e.m
-	known := func(account, who string) error {
-		if _, ok := m.tables[state.TableAccounts][account]; !ok {
-			return fmt.Errorf("%s lives in the account %q, which is not recorded", who, account)
-		}
-		return nil
+	recorded := func(account string) (bool, error) {
+		_, ok := m.tables[state.TableAccounts][account]
+		return ok, nil
 	}
 	if len(e.objects) > 0 {
 		owners := map[string][]string{}
@@ -249,7 +247,7 @@ func (e *edit) check() error {
 				continue // written and removed again
 			}
 			account, _, _ := strings.Cut(object, " ")
-			if err := known(account, object); err != nil {
+			if err := state.CheckAccount(object, account, recorded); err != nil {
 				return err
 			}
 		}
@@ -259,17 +257,8 @@ func (e *edit) check() error {
 		if err != nil {
 			return err
 		}
-		creates := 0
-		for _, i := range open {
-			if err := known(i.Account, "the intent "+i.ID); err != nil {
-				return err
-			}
-			if i.Operation == spec.OpCreate {
-				creates++
-			}
-		}
-		if creates > 1 {
-			return fmt.Errorf("%s would have %d open creates", address, creates)
+		if err := state.CheckOpen(address, open, recorded); err != nil {
+			return err
 		}
 	}
 	return nil

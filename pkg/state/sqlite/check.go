@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
@@ -47,47 +46,36 @@ func (t *transaction) check() error {
 			return fmt.Errorf("%s would belong to %s", object, strings.Join(owners, " and to "))
 		}
 		account, _, _ := strings.Cut(object, " ")
-		if err := t.knownAccount(account, object); err != nil {
+		if err := state.CheckAccount(object, account, t.recorded); err != nil {
 			return err
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(t.intents)) {
-		creates := 0
 		open, err := t.openIntents(address)
 		if err != nil {
 			return err
 		}
-		for _, i := range open {
-			if err := t.knownAccount(i.Account, "the intent "+i.ID); err != nil {
-				return err
-			}
-			if i.Operation == spec.OpCreate {
-				creates++
-			}
-		}
-		if creates > 1 {
-			return fmt.Errorf("%s would have %d open creates", address, creates)
+		if err := state.CheckOpen(address, open, t.recorded); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *transaction) knownAccount(account, who string) error {
+func (t *transaction) recorded(account string) (bool, error) {
 	found, err := t.keys(`SELECT key FROM accounts WHERE key = ?`, account)
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("%s lives in the account %q, which is not recorded", who, account)
-	}
-	return err
+	return len(found) > 0, err
 }
 
-func (t *transaction) openIntents(address string) ([]state.Intent, error) {
+func (t *transaction) openIntents(address string) ([]*state.Intent, error) {
 	bodies, err := t.keys(`SELECT body FROM journal WHERE address = ?`, address)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]state.Intent, len(bodies))
+	out := make([]*state.Intent, len(bodies))
 	for i, body := range bodies {
-		if err := json.Unmarshal([]byte(body), &out[i]); err != nil {
+		out[i] = &state.Intent{}
+		if err := json.Unmarshal([]byte(body), out[i]); err != nil {
 			return nil, err
 		}
 	}

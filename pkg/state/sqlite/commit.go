@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) Commit(ctx context.Context, writes ...state.Write) error {
 	c := &commit{ctx: ctx, writes: encoded, lock: held, answer: make(chan error, 1)}
 	select {
 	case s.queue <- c:
-		return <-c.answer // what began is not abandoned: the caller must know how it ended
+		return panics.Again(<-c.answer) // what began is not abandoned: the caller must know how it ended
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.closing:
@@ -78,7 +79,7 @@ func (s *Store) commitLoop() {
 // commitGroup commits a group and answers each of it.
 func (s *Store) commitGroup(group []*commit) {
 	err := s.transact(group)
-	if err == nil || len(group) == 1 {
+	if mistake := (*panics.Panic)(nil); err == nil || len(group) == 1 || errors.As(err, &mistake) {
 		for _, c := range group {
 			c.answer <- err
 		}
@@ -91,7 +92,8 @@ func (s *Store) commitGroup(group []*commit) {
 }
 
 // transact writes the commits of a group in one transaction.
-func (s *Store) transact(group []*commit) error {
+func (s *Store) transact(group []*commit) (err error) {
+	defer panics.Into(&err) // once what was begun is rolled back
 	// One caller that gives up must not take the others along; what ends a transaction is the disk.
 	ctx := context.WithoutCancel(group[0].ctx)
 	tx, err := s.write.BeginTx(ctx, nil)

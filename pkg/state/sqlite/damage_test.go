@@ -1,13 +1,17 @@
 package sqlite
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/vpsync/vpsync/pkg/state/statetest"
 )
@@ -79,69 +83,100 @@ func small(t *testing.T) (files map[string][]byte, was *state.State) {
 	return files, was
 }
 
-// TestEveryByte flips every byte of a small state and of its log, and cuts each off everywhere: whatever loads is what was committed. The
-// file of a saved plan has the same test beside it (plan.TestSavedDamage).
+// every: TestEveryByte tries all bytes and all lengths, as `make damage` does; else a part.
+var every = flag.Bool("every", false, "spoil every byte of a state and of its log, and cut each off at every length")
+
+// TestEveryByte spoils the bytes of a small state and of its log, once all bits of a byte and once one of them, and cuts each off:
+// whatever loads is what was committed. A part has its turn; with -every, each byte and each length. The file of a saved plan has the
+// same test beside it (plan.TestSavedDamage).
 func TestEveryByte(t *testing.T) {
+	begun := time.Now()
 	files, was := small(t)
-	for _, c := range []struct {
-		name      string
-		flip, cut int               // one byte in so many, primes to the sizes of pages and frames: all of them would take a minute
-		rest      map[string][]byte // beside the file that is spoilt
-	}{
-		{"state.db", 3, 11, nil},
-		{"state.db-wal", 17, 37, map[string][]byte{"state.db": files["state.db"], "state.lock": files["state.lock"]}},
-	} {
-		good := files[c.name]
-		if c.name == "state.db" {
-			good = files["whole"]
-		}
-		for _, how := range []string{"flipped", "cut"} {
-			t.Run(c.name+" "+how, func(t *testing.T) {
+	var cases atomic.Int64
+	t.Run("of", func(t *testing.T) {
+		for _, c := range []struct {
+			name, how string
+			stride    int // one byte in so many: primes to the sizes of pages and frames
+			good      []byte
+			rest      map[string][]byte // beside the file that is spoilt
+		}{
+			{"state.db", "flipped", 3, files["whole"], nil},
+			{"state.db", "one bit of", 11, files["whole"], nil},
+			{"state.db", "cut", 11, files["whole"], nil},
+			{"state.db-wal", "flipped", 17, files["state.db-wal"], files},
+			{"state.db-wal", "one bit of", 37, files["state.db-wal"], files},
+			{"state.db-wal", "cut", 37, files["state.db-wal"], files},
+		} {
+			t.Run(c.how+" "+c.name, func(t *testing.T) {
 				t.Parallel()
-				dir := t.TempDir()
+				dir := inMemory(t)
 				path := filepath.Join(dir, "state.db")
-				stride := c.flip
-				if how == "cut" {
-					stride = c.cut
+				if c.rest != nil {
+					require.NoError(t, os.WriteFile(filepath.Join(dir, "state.lock"), c.rest["state.lock"], 0o600))
 				}
-				if testing.Short() {
+				refused := func(bad []byte, how string) bool {
+					if c.rest == nil {
+						return harmed(t, path, bad, was, how)
+					}
+					return harmedLog(t, path, c.rest["state.db"], bad, was, how)
+				}
+				require.False(t, refused(c.good, "not spoilt"))
+				stride := c.stride
+				switch {
+				case *every:
+					stride = 1
+				case testing.Short():
 					stride *= 29
 				}
-				place := func() {
-					for name, data := range c.rest {
-						require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-					}
-				}
-				place()
-				require.False(t, refusedOr(t, path, c.name, good, was, "not spoilt"))
 				tried, noticed := 0, 0
-				for at := 0; at < len(good); at += stride {
-					bad := good[:at]
-					if how == "flipped" {
-						bad = append([]byte(nil), good...)
+				bad := make([]byte, len(c.good))
+				for at := 0; at < len(c.good); at += stride {
+					bad = append(bad[:0], c.good...)
+					switch c.how {
+					case "flipped":
 						bad[at] ^= 0xff
+					case "one bit of":
+						bad[at] ^= 1 << (at % 8)
+					case "cut":
+						bad = bad[:at]
 					}
-					place()
 					tried++
-					if refusedOr(t, path, c.name, bad, was, fmt.Sprintf("%s at byte %d", how, at)) {
+					if refused(bad, fmt.Sprintf("%s byte %d", c.how, at)) {
 						noticed++
 					}
 				}
 				t.Logf("%d of %d were refused, the others did no harm", noticed, tried)
+				if c.rest != nil {
+					require.Equal(t, tried, noticed, "the sum of a frame covers all that is before it, and what was committed last is remembered beside the log")
+				}
 				require.Positive(t, noticed)
+				cases.Add(int64(tried))
 			})
 		}
+	})
+	count := matrix.Ran
+	if *every {
+		count = matrix.RanWhole
 	}
+	count(t, "D3b", int(cases.Load()), begun)
 }
 
-// refusedOr is harmed for any file of a state.
-func refusedOr(t *testing.T, path, name string, bad []byte, was *state.State, how string) bool {
-	t.Helper()
-	if name == filepath.Base(path) {
-		return harmed(t, path, bad, was, how)
+// inMemory is a folder whose files no disk has to take, where the machine has such.
+func inMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "vpsync-test-")
+	if err != nil {
+		return t.TempDir()
 	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// harmedLog is harmed for a log beside the state that it belongs to.
+func harmedLog(t *testing.T, path string, whole, bad []byte, was *state.State, how string) bool {
+	t.Helper()
 	_ = os.Remove(path + "-shm")
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), name), bad, 0o600))
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	require.NoError(t, os.WriteFile(path+"-wal", bad, 0o600))
 	st, err := openLoad(t, path, Options{ReadOnly: true})
 	if err != nil {
 		require.ErrorContains(t, err, path, how)
