@@ -4,6 +4,25 @@
 data     = "/var/lib/vpsync" # for what comes from repositories, and its states
 parallel = 4                 # stacks that are worked on at once
 
+# The status page, the API and metrics: this machine alone reaches them, unless a proxy that asks who is there passes them on.
+listen {
+  address   = "127.0.0.1:8642"
+  names     = ["vpsync.example.com"] # by which that proxy is called
+  token_env = "VPSYNC_APPROVE_TOKEN" # approves plans
+}
+
+# Somebody is told when a stack drifts, is healed, fails or recovers: once, not at every turn.
+notify "team" {
+  kind    = "slack"
+  url_env = "SLACK_URL"
+}
+
+notify "pager" {
+  kind       = "webhook"
+  url_env    = "PAGER_URL"
+  secret_env = "PAGER_SECRET" # signs what it is told
+}
+
 # A folder on this machine, looked at every quarter of an hour. Nothing is changed.
 stack "mail" {
   folder = "/etc/vpsync/mail"
@@ -16,7 +35,9 @@ stack "web" {
     url    = "https://github.com/example/infrastructure.git"
     branch = "main"
     path   = "stacks/web"
-    poll   = "5m" # a tenth more or less, so that not everybody asks at the same time
+    # The host calls /hooks/web when somebody pushes; without that it is asked every five minutes.
+    webhook_secret_env = "WEB_HOOK_SECRET"
+    poll               = "5m" # a tenth more or less, so that not everybody asks at the same time
   }
 
   # What drifted is put back with the values that were applied. What the branch asks for is not applied by itself, and what

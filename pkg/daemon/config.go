@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -71,34 +72,45 @@ func (s *Stack) Source() string {
 	if s.Git == nil {
 		return s.Dir
 	}
-	text := withoutPassword(s.Git.URL) + " " + s.Git.Branch
+	text := withoutUser(s.Git.URL) + " " + s.Git.Branch
 	if s.Git.Path != "" {
 		text += " " + s.Git.Path
 	}
 	return text
 }
 
-// withoutPassword is a URL without who signs in.
-func withoutPassword(url string) string {
+// cutLast cuts at the last separator; where there is none, all of it is after it.
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return "", s, false
+}
+
+// withoutUser is a URL without who signs in.
+func withoutUser(url string) string {
 	scheme, rest, found := strings.Cut(url, "://")
 	if !found {
 		return url
 	}
-	host, path, slash := strings.Cut(rest, "/")
-	host = host[strings.LastIndex(host, "@")+1:]
+	authority, path, slash := strings.Cut(rest, "/")
+	_, host, _ := cutLast(authority, "@")
 	if slash {
 		path = "/" + path
 	}
 	return scheme + "://" + host + path
 }
 
-// withPassword says whether a URL holds one. Who signs in with a key, as git@ does, has none in it.
-func withPassword(url string) bool {
+// checkURL says why git is not to fetch from a URL, or nothing.
+func checkURL(url string) error {
 	_, rest, found := strings.Cut(url, "://")
-	if !found {
-		return false
+	authority, _, _ := strings.Cut(rest, "/")
+	user, host, _ := cutLast(authority, "@")
+	switch {
+	case url == "" || strings.HasPrefix(url, "-") || strings.Contains(url, "::") || found && (host == "" && !strings.HasPrefix(url, "file://") || strings.HasPrefix(host, "-")):
+		return errors.New("it is where git fetches from: https, ssh, git or file")
+	case found && strings.Contains(user, ":"):
+		return errors.New("it holds a password; git takes that from a credential helper, or an ssh key")
 	}
-	host, _, _ := strings.Cut(rest, "/")
-	user, _, found := strings.Cut(host, "@")
-	return found && strings.Contains(user, ":")
+	return nil
 }

@@ -47,6 +47,9 @@ func ReadConfig(path string) (*Config, spec.Diagnostics) {
 // DecodeConfig decodes a configuration; name is the file's for messages, and dir what its paths are meant from.
 func DecodeConfig(src []byte, name, dir string) (*Config, spec.Diagnostics) {
 	r := &reader{name: name, dir: dir, lines: strings.Split(string(src), "\n")}
+	if diags := spec.Guard(src, name); diags.HasErrors() {
+		return nil, diags
+	}
 	file, problems := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 	for _, p := range problems {
 		at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
@@ -438,14 +441,11 @@ func (r *reader) windows(s *section, zone string) Windows {
 
 func (r *reader) git(s *section) *Git {
 	g := &Git{URL: s.text("url", ""), Branch: s.text("branch", "main"), Path: s.text("path", ""), Poll: s.duration("poll", DefaultPoll, time.Minute, 24*time.Hour), HookSecretEnv: s.variable("webhook_secret_env", "")}
-	if !strings.Contains(g.URL, ":") {
+	if !strings.Contains(g.URL, ":") && !strings.HasPrefix(g.URL, "-") {
 		g.URL = r.path(g.URL) // a folder of this machine
 	}
-	if g.URL == "" || strings.HasPrefix(g.URL, "-") || strings.Contains(g.URL, "::") {
-		r.wrong(s.place("url"), "No repository", "url is where git fetches from: https, ssh, git or file.", `url = "https://github.com/OWNER/NAME.git"`)
-	}
-	if withPassword(g.URL) {
-		r.wrong(s.place("url"), "Password in a file", "The URL of a repository holds a password. git takes it from a credential helper, or an ssh key.", fmt.Sprintf("url = %q", withoutPassword(g.URL)))
+	if err := checkURL(g.URL); err != nil {
+		r.wrong(s.place("url"), "No repository", fmt.Sprintf("url of %s: %s.", s.name, err), `url = "https://github.com/OWNER/NAME.git"`)
 	}
 	if strings.ContainsAny(g.Branch, " ~^:?*[\\\n") || g.Branch == "" || strings.HasPrefix(g.Branch, "-") {
 		r.wrong(s.place("branch"), "Not a branch", fmt.Sprintf("%q cannot be a branch's name.", g.Branch), `branch = "main"`)

@@ -112,7 +112,7 @@ func TestDecodeConfigRefuses(t *testing.T) {
     path = "../x"
   }
 }`: "4 Outside of the repository",
-		"stack \"web\" {\n  git { url = \"https://ada:pass@example.com\" }\n}":                      "2 Password in a file",
+		"stack \"web\" {\n  git { url = \"https://ada:pass@example.com\" }\n}":                      "2 No repository",
 		"stack \"web\" {\n  git {\nurl = \"https://x.example\"\nwebhook_secret_env = \"a b\"\n}\n}": "4 Not a variable",
 		"listen { address = \"8642\" }\n" + in(""):                                                  "1 Not an address",
 		"listen { address = \"localhost:http\" }\n" + in(""):                                        "1 Not an address",

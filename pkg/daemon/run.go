@@ -287,7 +287,7 @@ func (d *Daemon) Snapshot() Snapshot {
 		if !st.Window.Open {
 			st.Window.Opens = s.Windows.NextOpen(now)
 		}
-		out.Ready = out.Ready && !m.Looked.IsZero()
+		out.Ready = out.Ready && len(m.Turns) > 0
 		out.Stacks = append(out.Stacks, st)
 	}
 	return out

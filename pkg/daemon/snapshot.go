@@ -8,7 +8,7 @@ type Snapshot struct {
 	Now     time.Time    `json:"now"`
 	Started time.Time    `json:"started"`
 	Version string       `json:"version"`
-	Ready   bool         `json:"ready"` // every stack was looked at once
+	Ready   bool         `json:"ready"` // every stack has had a turn
 	Stacks  []StackState `json:"stacks"`
 	// Undelivered are notifications that nobody got, the newest first, a few at most. The daemon leaves it empty; whoever sends them
 	// fills it in.

@@ -17,19 +17,19 @@ func (s *site) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// readyz is good once every stack was looked at.
+// readyz is good once every stack has had a turn.
 func (s *site) readyz(w http.ResponseWriter, _ *http.Request) {
 	snap := s.snapshot()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if !snap.Ready {
-		looked := 0
+		had := 0
 		for i := range snap.Stacks {
-			if !snap.Stacks[i].Looked.IsZero() {
-				looked++
+			if len(snap.Stacks[i].Turns) > 0 {
+				had++
 			}
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = fmt.Fprintf(w, "not yet: %d of %d stacks were looked at\n", looked, len(snap.Stacks))
+		_, _ = fmt.Fprintf(w, "not yet: %d of %d stacks have had a turn\n", had, len(snap.Stacks))
 		return
 	}
 	_, _ = io.WriteString(w, "ready\n")

@@ -14,7 +14,7 @@ import (
 var (
 	mBuild       = metric("build_info", "Always 1; the label is vpsync's version.", "version")
 	mStarted     = metric("start_timestamp_seconds", "When the daemon began.")
-	mReady       = metric("ready", "1 once every stack was looked at.")
+	mReady       = metric("ready", "1 once every stack has had a turn.")
 	mInSync      = metric("stack_in_sync", "1 where nothing drifted, nothing is pending and nothing is asked.", "stack")
 	mCondition   = metric("stack_condition", "1 for the condition that the stack is in, 0 for the others.", "stack", "condition")
 	mResources   = metric("resources", "Resources of the stack, at the last look.", "stack")

@@ -108,7 +108,7 @@ func TestProbes(t *testing.T) {
 	require.Equal(t, 200, ask(h, "GET", "/healthz", "").Code)
 	got := ask(h, "GET", "/readyz", "")
 	require.Equal(t, 503, got.Code)
-	require.Equal(t, "not yet: 4 of 5 stacks were looked at\n", got.Body.String())
+	require.Equal(t, "not yet: 4 of 5 stacks have had a turn\n", got.Body.String())
 	f.change(func(s *daemon.Snapshot) { s.Ready = true })
 	require.Equal(t, 200, ask(h, "GET", "/readyz", "").Code)
 }
