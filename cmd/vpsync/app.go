@@ -75,8 +75,8 @@ type app struct {
 	// lockTimeout is how long a run waits for another one that holds the lock.
 	lockTimeout time.Duration
 
-	// who carries out, where that is not whoever started the process.
-	who string
+	// who carries out, where that is not whoever started the process, and at is the commit of a stack whose folder lies in no repository.
+	who, at string
 	// runID names this run in the lock, the journal and the history.
 	runID string
 	// args are what the program was called with, long flags with two dashes.
@@ -92,6 +92,7 @@ type app struct {
 	// stop is cancelled by the first interrupt once a run has begun to send; before that an interrupt cancels everything.
 	stop        context.Context
 	cancelStop  context.CancelFunc
+	tellStop    func() // what is in flight is finished; set before sending is closed
 	interrupted bool
 	sending     chan struct{} // closed when a run begins to send
 }
@@ -103,6 +104,9 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.stop, a.cancelStop = context.WithCancel(context.Background())
+	a.tellStop = func() {
+		fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
+	}
 	defer a.cancelStop()
 	defer func() {
 		if mistake := recover(); mistake != nil {
@@ -159,7 +163,7 @@ func (a *app) watch(ctx context.Context, cancel context.CancelFunc, interrupts c
 		}
 		a.cancelStop()
 		if n == 1 && a.begun() {
-			fmt.Fprintln(a.errs, "\nInterrupted: finishing what is in flight. Press Ctrl-C again to cancel it; what was sent then settles in the next run.")
+			a.tellStop()
 			continue
 		}
 		cancel()

@@ -235,7 +235,7 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 			}
 		}
 	}
-	if options.Heal != nil && len(made.Plan.Steps) == 0 {
+	if options.Heal != nil && len(made.Plan.Steps) == 0 && len(before.Intents) == 0 {
 		return nil // nothing is written in the history of a turn that changes nothing
 	}
 	if err := backup(); err != nil {

@@ -112,6 +112,9 @@ func (a *app) daemonConfig(o daemonOptions) (*daemon.Config, error) {
 		c.Listen.Address = o.listen
 	}
 	for _, s := range c.Stacks {
+		if info, err := os.Stat(s.Dir); s.Git == nil && (err != nil || !info.IsDir()) {
+			return nil, &remedyError{summary: "No such folder", detail: fmt.Sprintf("Stack %q is to be in %s, which is no folder.", s.Name, s.Dir), at: &s.Range}
+		}
 		at := &app{dir: s.Dir, sandbox: a.sandbox, state: s.State}
 		if s.Git != nil {
 			at.home = stackHome(c.Data, s.Name)
@@ -161,6 +164,7 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 				remedy: "vpsync daemon --listen 127.0.0.1:0    # any port that is free\nvpsync daemon --listen none           # no page, no API"}
 		}
 	}
+	a.tellStop = func() { log.Info("finishing what is in flight; a second signal cancels it") }
 	close(a.sending) // the first signal is a clean stop from here on
 
 	// The page and whoever is told see the last turn end.
@@ -255,7 +259,7 @@ func (a *app) showTurns(snapshot daemon.Snapshot) error {
 	}
 	for _, s := range snapshot.Stacks {
 		fmt.Fprintf(a.out, "%s: %s%s\n", render.Escape(s.Name), s.Condition, turnText(s))
-		if s.Report != nil && s.Error == "" {
+		if s.Report != nil {
 			for _, d := range s.Report.Drifted {
 				fmt.Fprintf(a.out, "  %s\n", render.Escape(driftText(d)))
 			}

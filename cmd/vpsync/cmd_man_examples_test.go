@@ -171,7 +171,7 @@ func (x example) prepare(command, line string) string {
 		x.env["VPSYNC_APPROVE_TOKEN"] = "t"
 		words, _ := shellWords(line)
 		line = strings.Join(words[:3], " ") + " --url " + server.URL
-	case "vpsync daemon":
+	case "vpsync daemon", "vpsync drift":
 		stack := "stack \"here\" {\n  folder = " + strconv.Quote(x.dir) + "\n}\n"
 		config := filepath.Join(x.t.TempDir(), "vpsyncd.hcl")
 		require.NoError(x.t, os.WriteFile(config, []byte(stack), 0o600))

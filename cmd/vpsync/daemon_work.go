@@ -35,7 +35,7 @@ func (w *stackWork) turn(at daemon.Checkout, o daemon.Acting) (*app, variableFla
 		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, outWidth: eighty, errWidth: eighty},
 		env:     w.app.env, hooks: w.app.hooks, printed: &outlet{to: io.Discard}, settings: map[string]accountSettings{},
 		dir: at.Dir, state: stack.State, sandbox: w.app.sandbox, noColor: true, dumb: true, log: w.app.log,
-		runID: o.Run, who: o.Actor, sending: make(chan struct{}), stop: o.Stop,
+		runID: o.Run, who: o.Actor, at: at.Commit, sending: make(chan struct{}), stop: o.Stop,
 	}
 	if stack.Git != nil {
 		t.home = stackHome(w.config.Data, stack.Name)
@@ -73,15 +73,25 @@ func (w *stackWork) Look(ctx context.Context, at daemon.Checkout) (_ *daemon.Rep
 	space.everywhere, space.unpriced, space.request.Distinct = true, true, true
 	made, err := space.make(ctx, plan.Options{}, apply.RefreshAuto)
 	if err != nil {
-		return nil, err
+		return &daemon.Report{Requests: requests(space.accounts)}, err
 	}
 	return t.daemonReport(made, space.accounts)
+}
+
+// requests is how many were sent to all accounts.
+func requests(accounts apply.Accounts) int {
+	sum := 0
+	for _, c := range accounts {
+		reads, writes := c.Requests()
+		sum += reads + writes
+	}
+	return sum
 }
 
 // daemonReport takes out of a plan what a daemon tells.
 func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.Report, error) {
 	p := made.Plan
-	r := &daemon.Report{Drifted: []daemon.Drift{}, Unmanaged: []daemon.Unmanaged{}, Resources: p.Managed, Requests: p.Reads}
+	r := &daemon.Report{Drifted: []daemon.Drift{}, Unmanaged: []daemon.Unmanaged{}, Resources: p.Managed, Requests: requests(accounts)}
 	found := newDriftReport(p, made.State, true)
 	modes := map[spec.Address]daemon.Mode{}
 	for _, res := range made.Config.Resources {
@@ -193,7 +203,10 @@ func (w *stackWork) run(ctx context.Context, at daemon.Checkout, o daemon.Acting
 	}
 	var locked *state.LockedError
 	var quiet *exitError
+	var moved *movedError
 	switch {
+	case errors.As(err, &moved):
+		return out, fmt.Errorf("%w: nothing was done", daemon.ErrMoved)
 	case errors.As(err, &locked):
 		return out, fmt.Errorf("%w: %w", daemon.ErrBusy, err)
 	case errors.As(err, &quiet) && quiet.shown && quiet.code == exitNeedsAnswer:

@@ -11,6 +11,9 @@ import (
 // commit is the commit of the git work tree that the stack lies in, or the one that a CI run names, or empty. It is what HEAD
 // names: whether files were edited since, only git can tell.
 func (a *app) commit() string {
+	if a.at != "" {
+		return a.at
+	}
 	if dir, err := filepath.Abs(a.dir); err == nil {
 		if id := gitCommit(dir); id != "" {
 			return id

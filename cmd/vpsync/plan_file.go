@@ -311,6 +311,11 @@ func differs(detail string, reviewed, now *plan.Plan) error {
 			detail += " What differs: " + strings.Join(lines[:min(len(lines), 8)], "; ") + "."
 		}
 	}
-	return &exitError{code: exitNeedsAnswer, err: &remedyError{summary: "The plan is not the one that was reviewed", detail: detail + " Nothing was sent.",
-		remedy: "vpsync plan    # and look at it again"}}
+	return &exitError{code: exitNeedsAnswer, err: &movedError{&remedyError{summary: "The plan is not the one that was reviewed", detail: detail + " Nothing was sent.",
+		remedy: "vpsync plan    # and look at it again"}}}
 }
+
+// movedError: the plan is another than the one that was reviewed.
+type movedError struct{ *remedyError }
+
+func (e *movedError) Unwrap() error { return e.remedyError }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/daemon"
+	"github.com/vpsync/vpsync/pkg/daemon/source"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -22,6 +24,7 @@ type pastDriftDocument struct {
 }
 
 type pastDrift struct {
+	Stack     string `json:"stack,omitempty"` // its name in the daemon's configuration
 	Address   string `json:"address"`
 	Account   string `json:"account,omitempty"`
 	ID        string `json:"id,omitempty"`
@@ -45,43 +48,99 @@ func (p pastDrift) when() time.Time {
 	return time.Time{}
 }
 
+// driftHistory is that of the stack in this folder.
 func (a *app) driftHistory(ctx context.Context) error {
 	return a.withHistory(ctx, func(store stateStore) error {
 		doc, err := a.pastDrift(ctx, store)
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return a.printJSON(doc)
-		}
-		if len(doc.Drift) == 0 {
-			fmt.Fprintln(a.errs, "No drift was seen by a daemon, or put back by a run.")
-			return nil
-		}
-		t := render.NewTable("WHAT", "WAS", "BECAME", "FIRST SEEN", "LAST SEEN", "HEALED BY")
-		shown := func(at *time.Time) string {
-			if at == nil {
-				return ""
-			}
-			return render.Time(*at)
-		}
-		for _, d := range doc.Drift {
-			what, is, by := d.Address, d.Is, d.HealedBy
-			if d.Attribute != "" {
-				what += "." + d.Attribute
-			} else {
-				is = "gone"
-			}
-			switch {
-			case d.Ended == nil:
-				by = "(not yet)"
-			case by == "":
-				by = "(somebody else)"
-			}
-			t.Row(what, d.Was, is, shown(d.FirstSeen), shown(d.LastSeen), by)
-		}
-		return t.Write(a.out, a.tableOptions())
+		return a.showPastDrift(doc, false)
 	})
+}
+
+// driftHistoryOfAll is that of all stacks of a daemon.
+func (a *app) driftHistoryOfAll(ctx context.Context, o driftOptions) error {
+	config, err := a.daemonConfig(daemonOptions{config: o.config})
+	if err != nil {
+		return err
+	}
+	sources := &source.Sources{Data: config.Data, Env: a.env, Commit: gitCommit}
+	work := &stackWork{app: a, config: config, vars: o.vars, log: slog.New(slog.DiscardHandler)}
+	all := &pastDriftDocument{FormatVersion: formatVersion, Drift: []pastDrift{}}
+	for _, stack := range config.Stacks {
+		at := daemon.Checkout{Stack: stack.Name, Dir: stack.Dir}
+		if stack.Git != nil {
+			memory, err := daemon.ReadMemory(stack.Memory)
+			if err != nil {
+				return err
+			}
+			if memory.Commit == "" {
+				continue // nothing of it is in force yet
+			}
+			if at, err = sources.At(ctx, stack, memory.Commit); err != nil {
+				return err
+			}
+		}
+		of, _, _ := work.turn(at, daemon.Acting{})
+		err := of.withHistory(ctx, func(store stateStore) error {
+			doc, err := of.pastDrift(ctx, store)
+			if err == nil {
+				for _, d := range doc.Drift {
+					d.Stack = stack.Name
+					all.Drift = append(all.Drift, d)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("stack %s: %w", stack.Name, err)
+		}
+	}
+	slices.SortStableFunc(all.Drift, newerDrift)
+	return a.showPastDrift(all, true)
+}
+
+// showPastDrift prints a history, with the names of stacks where it is that of several.
+func (a *app) showPastDrift(doc *pastDriftDocument, stacks bool) error {
+	if a.json {
+		return a.printJSON(doc)
+	}
+	if len(doc.Drift) == 0 {
+		fmt.Fprintln(a.errs, "No drift was seen by a daemon, or put back by a run.")
+		return nil
+	}
+	columns := []string{"WHAT", "WAS", "BECAME", "FIRST SEEN", "LAST SEEN", "HEALED BY"}
+	if stacks {
+		columns = append([]string{"STACK"}, columns...)
+	}
+	t := render.NewTable(columns...)
+	shown := func(at *time.Time) string {
+		if at == nil {
+			return ""
+		}
+		return render.Time(*at)
+	}
+	for _, d := range doc.Drift {
+		what, is, by := d.Address, d.Is, d.HealedBy
+		if d.Attribute != "" {
+			what += "." + d.Attribute
+		} else {
+			is = "gone"
+		}
+		switch {
+		case d.Ended == nil:
+			by = "(not yet)"
+		case by == "":
+			by = "(somebody else)"
+		}
+		row := []string{what, d.Was, is, shown(d.FirstSeen), shown(d.LastSeen), by}
+		if stacks {
+			row = append([]string{d.Stack}, row...)
+		}
+		t.Row(row...)
+	}
+	return t.Write(a.out, a.tableOptions())
 }
 
 func (a *app) pastDrift(ctx context.Context, store stateStore) (*pastDriftDocument, error) {
@@ -132,16 +191,19 @@ func (a *app) pastDrift(ctx context.Context, store stateStore) (*pastDriftDocume
 			doc.Drift[i].Was, doc.Drift[i].Is = render.SensitiveValue, render.SensitiveValue
 		}
 	}
-	slices.SortStableFunc(doc.Drift, func(x, y pastDrift) int {
-		if over := x.Ended != nil; over != (y.Ended != nil) { // what is still so comes first
-			if over {
-				return 1
-			}
-			return -1
-		}
-		return y.when().Compare(x.when())
-	})
+	slices.SortStableFunc(doc.Drift, newerDrift)
 	return doc, nil
+}
+
+// newerDrift orders a history: what is still so comes first, then the newest.
+func newerDrift(x, y pastDrift) int {
+	if over := x.Ended != nil; over != (y.Ended != nil) {
+		if over {
+			return 1
+		}
+		return -1
+	}
+	return y.when().Compare(x.when())
 }
 
 // healingRows are the rows of the history that tell of drift which a run put back.

@@ -26,6 +26,7 @@ notify "pager" {
 # A folder on this machine, looked at every quarter of an hour. Nothing is changed.
 stack "mail" {
   folder = "/etc/vpsync/mail"
+  state  = "/var/lib/vpsync/mail.db" # otherwise in the folder, which a service may not be able to write
   mode   = "observe"
 }
 

@@ -67,12 +67,12 @@ type Git struct {
 	HookSecretEnv string
 }
 
-// Source is where a stack comes from, in words, without what may be a password.
+// Source is where a stack comes from, in words.
 func (s *Stack) Source() string {
 	if s.Git == nil {
 		return s.Dir
 	}
-	text := withoutUser(s.Git.URL) + " " + s.Git.Branch
+	text := s.Git.URL + " " + s.Git.Branch
 	if s.Git.Path != "" {
 		text += " " + s.Git.Path
 	}
@@ -87,30 +87,16 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return "", s, false
 }
 
-// withoutUser is a URL without who signs in.
-func withoutUser(url string) string {
-	scheme, rest, found := strings.Cut(url, "://")
-	if !found {
-		return url
-	}
-	authority, path, slash := strings.Cut(rest, "/")
-	_, host, _ := cutLast(authority, "@")
-	if slash {
-		path = "/" + path
-	}
-	return scheme + "://" + host + path
-}
-
-// checkURL says why git is not to fetch from a URL, or nothing.
+// checkURL says why git is not to fetch from a URL, or nothing. What it lets through may be shown: it holds no secret.
 func checkURL(url string) error {
-	_, rest, found := strings.Cut(url, "://")
+	scheme, rest, found := strings.Cut(url, "://")
 	authority, _, _ := strings.Cut(rest, "/")
-	user, host, _ := cutLast(authority, "@")
+	user, host, signs := cutLast(authority, "@")
 	switch {
-	case url == "" || strings.HasPrefix(url, "-") || strings.Contains(url, "::") || found && (host == "" && !strings.HasPrefix(url, "file://") || strings.HasPrefix(host, "-")):
+	case url == "" || strings.HasPrefix(url, "-") || strings.Contains(url, "::") || found && (host == "" && scheme != "file" || strings.HasPrefix(host, "-")):
 		return errors.New("it is where git fetches from: https, ssh, git or file")
-	case found && strings.Contains(user, ":"):
-		return errors.New("it holds a password; git takes that from a credential helper, or an ssh key")
+	case strings.HasPrefix(scheme, "http") && (signs || strings.ContainsAny(rest, "?#")) || strings.Contains(user, ":"):
+		return errors.New("it may hold a secret, and is shown on pages; git signs in by a credential helper, or an ssh key")
 	}
 	return nil
 }

@@ -28,12 +28,12 @@ var Modes = []Mode{Observe, Propose, Heal}
 type Work interface {
 	// Validate says what is wrong with a checkout: nothing where it may come into force.
 	Validate(ctx context.Context, at Checkout) error
-	// Look makes a plan and sends nothing that writes.
+	// Look makes a plan and sends nothing that writes. Where it fails the report, if there is one, has nothing but the requests that this took.
 	Look(ctx context.Context, at Checkout) (*Report, error)
 	// Heal puts back what drifted, with the values that were applied, and nothing else: never what deletes or replaces unless the stack's
 	// entry allows it. Requests that an earlier run left open are settled first.
 	Heal(ctx context.Context, at Checkout, o Acting) (*Outcome, error)
-	// Apply carries out the plan of this digest, or nothing where the plan is another by now.
+	// Apply carries out the plan of this digest. It fails with ErrMoved, and has sent nothing that writes, where the plan is another by now.
 	Apply(ctx context.Context, at Checkout, digest string, o Acting) (*Outcome, error)
 }
 

@@ -113,7 +113,7 @@ func (w *fakeWork) Apply(_ context.Context, _ Checkout, digest string, o Acting)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if digest != fmt.Sprint(w.drift, w.more) {
-		return nil, errors.New("the plan is another one")
+		return nil, ErrMoved
 	}
 	out := &Outcome{Done: Counts{Change: w.more.Change + len(w.drift)}}
 	w.drift, w.more = nil, Counts{}
@@ -399,7 +399,7 @@ func TestProposeAndApprove(t *testing.T) {
 		require.ErrorIs(t, w.daemon.Approve("run-x", "ada"), ErrNoProposal)
 		require.NoError(t, w.daemon.Approve(first.Run, "ada"))
 		until(t, "2000-01-01T02:10:00Z")
-		require.Equal(t, []string{"01 00:00:00 look", "01 01:00:00 look", "01 01:10:00 look", "01 01:30:00 apply for ada", "01 01:30:00 look", "01 02:00:00 look"}, w.work.said())
+		require.Equal(t, []string{"01 00:00:00 look", "01 00:30:00 look", "01 01:00:00 look", "01 01:10:00 look", "01 01:30:00 apply for ada", "01 01:30:00 look", "01 02:00:00 look"}, w.work.said())
 		s := w.stack()
 		require.Nil(t, s.Proposed)
 		require.Equal(t, InSync, s.Condition)
@@ -414,10 +414,12 @@ func TestProposeAndApprove(t *testing.T) {
 		require.NoError(t, w.daemon.Approve(old.Run, "ada"))
 		synctest.Wait()
 		require.Equal(t, Counts{Add: 5}, w.work.more)
-		require.Equal(t, []string{"01 03:10:00 apply for ada"}, w.work.said())
-		require.Equal(t, "the plan is another one", w.stack().Error)
-		until(t, "2000-01-01T03:20:00Z")
-		require.NotEqual(t, old.Run, w.stack().Proposed.Run)
+		require.Equal(t, []string{"01 03:10:00 apply for ada", "01 03:10:00 look"}, w.work.said())
+		s = w.stack()
+		require.Equal(t, ErrMoved.Error(), s.Turns[0].Error)
+		require.Equal(t, "approval by ada", s.Turns[0].Trigger)
+		require.Zero(t, s.Failures, "it is nobody's failure")
+		require.NotEqual(t, old.Run, s.Proposed.Run)
 		stop()
 	})
 }
@@ -452,7 +454,7 @@ func TestALostRunIsSettled(t *testing.T) {
 
 func TestGitSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, &Stack{Schedule: schedule(t, "@daily", ""), Git: &Git{URL: "https://ada:secret@example.com/x.git", Branch: "main", Poll: 10 * time.Minute}})
+		w := newWorld(t, &Stack{Schedule: schedule(t, "@daily", ""), Git: &Git{URL: "https://example.com/x.git", Branch: "main", Poll: 10 * time.Minute}})
 		w.work.bad = map[string]bool{"2": true}
 		stop := w.start()
 		until(t, "2000-01-01T00:15:00Z")
@@ -478,7 +480,62 @@ func TestGitSource(t *testing.T) {
 		until(t, "2000-01-02T00:01:00Z")
 		require.Equal(t, []string{"02 00:00:00 look 3"}, w.work.said())
 		require.Equal(t, "the remote is away", w.stack().Error)
+		require.Equal(t, Failing, w.stack().Condition, "nobody knows what the branch asks for")
 		require.Less(t, w.sources.asks, 40)
+		w.sources.mu.Lock()
+		w.sources.down = false
+		w.sources.mu.Unlock()
+		until(t, "2000-01-02T02:01:00Z")
+		require.Equal(t, InSync, w.stack().Condition)
+		stop()
+	})
+}
+
+// TestRejectedOnce: what was wrong with a commit may have been this machine, so each turn looks at it again. One that nobody wants any
+// more is forgotten.
+func TestRejectedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &Stack{Schedule: schedule(t, "@hourly", ""), Git: &Git{URL: "https://example.com/x.git", Branch: "main", Poll: 10 * time.Minute}})
+		w.work.bad = map[string]bool{"1": true}
+		stop := w.start()
+		until(t, "2000-01-01T00:00:30Z")
+		require.Equal(t, "1", w.stack().Rejected.Commit)
+		require.Equal(t, Failing, w.stack().Condition)
+		w.work.set(func() { w.work.bad = nil })
+		until(t, "2000-01-01T00:05:00Z")
+		require.Equal(t, "1", w.stack().Commit)
+		require.Nil(t, w.stack().Rejected)
+		w.work.set(func() { w.work.bad = map[string]bool{"2": true} })
+		for _, tip := range []string{"2", "1"} {
+			w.sources.mu.Lock()
+			w.sources.tip = tip
+			w.sources.mu.Unlock()
+			require.NoError(t, w.daemon.Trigger("web", "webhook"))
+			synctest.Wait()
+			require.Equal(t, "1", w.stack().Commit)
+			require.Equal(t, tip == "2", w.stack().Rejected != nil)
+		}
+		stop()
+	})
+}
+
+// TestApprovalWaits: a yes waits for the windows, and does not outlive the mode that it was said in.
+func TestApprovalWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &Stack{Mode: Propose, Schedule: schedule(t, "@hourly", ""), Windows: Windows{Deny: []Window{{schedule(t, "0 0 * * *", ""), 90 * time.Minute}}}})
+		w.work.more = Counts{Change: 2}
+		stop := w.start()
+		until(t, "2000-01-01T00:30:00Z")
+		require.NoError(t, w.daemon.Approve(w.stack().Proposed.Run, "ada"))
+		until(t, "2000-01-01T00:31:00Z")
+		require.Equal(t, "ada", w.stack().Proposed.ApprovedBy)
+		stop()
+		w.config.Stacks[0].Mode, w.config.Stacks[0].Windows = Observe, Windows{}
+		w.work.said()
+		stop = w.start()
+		until(t, "2000-01-01T02:01:00Z")
+		require.NotContains(t, strings.Join(w.work.said(), " "), "apply")
+		require.Nil(t, w.stack().Proposed)
 		stop()
 	})
 }

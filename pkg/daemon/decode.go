@@ -317,6 +317,11 @@ func (r *reader) config(s *section) *Config {
 		if st.Git == nil || st.State != "" {
 			places[where] = st
 		}
+		if i := slices.IndexFunc(c.Stacks, func(other *Stack) bool {
+			return st.Git != nil && other.Git != nil && st.Git.URL == other.Git.URL && st.Git.Branch == other.Git.Branch && st.Git.Path == other.Git.Path
+		}); i >= 0 {
+			r.wrong(b.at, "Two stacks from one place", fmt.Sprintf("%s is what stack %q is, too: both would make everything that is declared there.", b.name, c.Stacks[i].Name), "path = \"another/folder\"")
+		}
 		c.Stacks = append(c.Stacks, st)
 	}
 	s.only()
@@ -425,6 +430,9 @@ func (r *reader) windows(s *section, zone string) Windows {
 	}{{"allow", &w.Allow}, {"deny", &w.Deny}} {
 		for _, b := range s.inner(kind.name, 0) {
 			opens := b.schedule("opens", b.text("zone", zone), "")
+			if opens != nil && opens.naive == nil {
+				r.wrong(b.place("opens"), "Not a time", fmt.Sprintf("A window opens at times of the clock, and %q has none.", opens), `opens = "0 22 * * *"`)
+			}
 			if b.body.Attributes["lasts"] == nil {
 				r.wrong(b.at, "Missing argument", fmt.Sprintf("%s needs lasts.", b.name), `lasts = "4h"`)
 			}

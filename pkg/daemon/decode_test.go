@@ -54,7 +54,7 @@ stack "web" {
 
 stack "mail" {
   git {
-    url                = "https://ada@example.com/stacks.git"
+    url                = "ssh://git@example.com/stacks.git"
     path               = "mail"
     webhook_secret_env = "MAIL_HOOK"
   }
@@ -67,8 +67,8 @@ stack "mail" {
 	require.Equal(t, []string{"all", "ops"}, []string{c.Notify[0].Name, c.Notify[1].Name})
 	require.Equal(t, "OPS_SECRET", c.Notify[1].SecretEnv)
 	mail, web := c.Stacks[0], c.Stacks[1]
-	require.Equal(t, "https://example.com/stacks.git main mail", mail.Source())
-	require.Equal(t, &Git{URL: "https://ada@example.com/stacks.git", Branch: "main", Path: "mail", Poll: DefaultPoll, HookSecretEnv: "MAIL_HOOK"}, mail.Git)
+	require.Equal(t, "ssh://git@example.com/stacks.git main mail", mail.Source())
+	require.Equal(t, &Git{URL: "ssh://git@example.com/stacks.git", Branch: "main", Path: "mail", Poll: DefaultPoll, HookSecretEnv: "MAIL_HOOK"}, mail.Git)
 	require.Equal(t, Observe, mail.Mode)
 	require.Equal(t, DefaultSchedule, mail.Schedule.String())
 	require.Equal(t, "/etc/vpsync/web", web.Source())
@@ -103,24 +103,28 @@ func TestDecodeConfigRefuses(t *testing.T) {
 		in(`jitter = "soon"`):                     "3 Wrong duration",
 		in(`var_files = [null]`):                  "3 Wrong type",
 		in("windows { }\nwindows { }"):            "4 Two blocks of a kind",
-		in("windows {\nallow { }\n}"):             "4 Missing argument",
-		in("windows {\nallow {\nopens = \"@daily\"\nlasts = \"200h\"\n}\n}"): "6 Wrong duration",
-		"stack \"web\" {\n  git { url = \"ext::sh\" }\n}":                    "2 No repository",
+		in("windows {\nallow {\nopens = \"@every 2h\"\nlasts = \"1h\"\n}\n}"): "5 Not a time",
+		in("windows {\nallow { }\n}"):                                         "4 Missing argument",
+		in("windows {\nallow {\nopens = \"@daily\"\nlasts = \"200h\"\n}\n}"):  "6 Wrong duration",
+		"stack \"web\" {\n  git { url = \"ext::sh\" }\n}":                     "2 No repository",
 		`stack "web" {
   git {
     url  = "https://example.com"
     path = "../x"
   }
 }`: "4 Outside of the repository",
-		"stack \"web\" {\n  git { url = \"https://ada:pass@example.com\" }\n}":                      "2 No repository",
-		"stack \"web\" {\n  git {\nurl = \"https://x.example\"\nwebhook_secret_env = \"a b\"\n}\n}": "4 Not a variable",
-		"listen { address = \"8642\" }\n" + in(""):                                                  "1 Not an address",
-		"listen { address = \"localhost:http\" }\n" + in(""):                                        "1 Not an address",
-		"listen { names = [\"https://x.example\"] }\n" + in(""):                                     "1 Not a name",
-		"notify \"a\" {\nkind = \"mail\"\nurl_env = \"A\"\n}\n" + in(""):                            "2 Unknown kind",
-		"notify \"a\" { kind = \"slack\" }\n" + in(""):                                              "1 Missing argument",
-		"notify \"a\" {\nkind = \"webhook\"\nurl_env = \"A\"\n}\n" + in(""):                         "1 Missing argument",
-		"notify \"a\" {\nkind = \"slack\"\nurl_env = \"A\"\nsecret_env = \"B\"\n}\n" + in(""):       "4 Nothing to sign",
+		"stack \"web\" {\n  git { url = \"https://ada:pass@example.com\" }\n}":                                             "2 No repository",
+		"stack \"web\" {\n  git { url = \"https://ghp_token@example.com/x\" }\n}":                                          "2 No repository",
+		"stack \"web\" {\n  git { url = \"https://example.com/x?private_token=1\" }\n}":                                    "2 No repository",
+		"stack \"web\" {\n  git {\nurl = \"https://x.example\"\nwebhook_secret_env = \"a b\"\n}\n}":                        "4 Not a variable",
+		"listen { address = \"8642\" }\n" + in(""):                                                                         "1 Not an address",
+		"listen { address = \"localhost:http\" }\n" + in(""):                                                               "1 Not an address",
+		"listen { names = [\"https://x.example\"] }\n" + in(""):                                                            "1 Not a name",
+		"notify \"a\" {\nkind = \"mail\"\nurl_env = \"A\"\n}\n" + in(""):                                                   "2 Unknown kind",
+		"notify \"a\" { kind = \"slack\" }\n" + in(""):                                                                     "1 Missing argument",
+		"notify \"a\" {\nkind = \"webhook\"\nurl_env = \"A\"\n}\n" + in(""):                                                "1 Missing argument",
+		"notify \"a\" {\nkind = \"slack\"\nurl_env = \"A\"\nsecret_env = \"B\"\n}\n" + in(""):                              "4 Nothing to sign",
+		"stack \"a\" {\n  git { url = \"https://x.example\" }\n}\nstack \"b\" {\n  git { url = \"https://x.example\" }\n}": "4 Two stacks from one place",
 		in("") + in(""): "5 Two stacks of a name",
 		in("") + strings.Replace(in(""), "web", "mail", 1): "5 Two stacks with one state",
 		"parallel = 0\n" + in(""):                          "1 Wrong number",

@@ -73,9 +73,13 @@ const (
 	mostPast  = 1000
 )
 
+var errDamaged = errors.New("is damaged")
+
+func freshMemory() *Memory { return &Memory{Format: memoryFormat, Condition: Unknown} }
+
 // ReadMemory reads a stack's memory. Where there is none it is a fresh one.
 func ReadMemory(path string) (*Memory, error) {
-	m := &Memory{Format: memoryFormat, Condition: Unknown}
+	m := freshMemory()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
@@ -84,7 +88,7 @@ func ReadMemory(path string) (*Memory, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, m); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w. Nothing but the history of drift is lost with it; move it away, and the daemon begins anew", path, err)
+		return nil, fmt.Errorf("%s %w: %w. Nothing but the history of drift is lost with it; move it away, and the daemon begins anew", path, errDamaged, err)
 	}
 	if m.Format != memoryFormat {
 		return nil, fmt.Errorf("%s is of another version of vpsync (format %d)", path, m.Format)

@@ -99,6 +99,10 @@ func New(c *Config, o Options) (_ *Daemon, closer func() error, err error) {
 			return nil, nil, fmt.Errorf("%w: another vpsync daemon looks after %s", ErrBusy, s.Name)
 		}
 		m, err := ReadMemory(s.Memory)
+		if errors.Is(err, errDamaged) { // it is no reason to look after nothing
+			o.Log.Error("what was remembered is put aside", "stack", s.Name, "file", s.Memory+".damaged", "error", err)
+			m, err = freshMemory(), os.Rename(s.Memory, s.Memory+".damaged")
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -278,7 +282,7 @@ func (d *Daemon) Snapshot() Snapshot {
 		st := StackState{
 			Name: s.Name, Source: s.Source(), Commit: m.Commit, Mode: s.Mode, Schedule: s.Schedule.String(), Zone: s.Schedule.Zone().String(),
 			Condition: m.Condition, Since: m.Since, Report: m.Report, Looked: m.Looked, Succeeded: m.Succeeded, Next: m.Next, Running: m.Turn != nil,
-			Window: WindowNow{Open: s.Windows.Open(now)}, Failures: m.Failures, Error: m.Error, Rejected: m.Rejected, Proposed: m.Proposed,
+			Window: WindowNow{Open: s.Windows.Open(now)}, Failures: m.Failures, Polls: m.Polls, Error: m.Error, Rejected: m.Rejected, Proposed: m.Proposed,
 			Turns: m.Turns, Healed: m.Healed, Totals: m.totals,
 		}
 		if st.Error == "" {
@@ -314,6 +318,7 @@ func (d *Daemon) Approve(run, who string) error {
 	d.update(d.stacks[d.config.Stacks[i].Name], func(m *Memory) {
 		if m.Proposed != nil && m.Proposed.Run == run {
 			m.Approved = &Approval{Run: run, Who: who}
+			m.Proposed.ApprovedBy = who
 			m.Wanted = m.Approved.trigger()
 		}
 	})

@@ -43,7 +43,8 @@ type StackState struct {
 	Next      time.Time `json:"next,omitzero"`      // turn
 	Running   bool      `json:"running"`
 	Window    WindowNow `json:"window"`
-	Failures  int       `json:"failures"` // turns that failed since the last that did not
+	Failures  int       `json:"failures"`        // turns that failed since the last that did not
+	Polls     int       `json:"source_failures"` // how often in a row the source did not answer
 	Error     string    `json:"error,omitempty"`
 	// Rejected is at the source and does not validate; what did before stays in force.
 	Rejected *Rejected `json:"rejected,omitempty"`
@@ -91,6 +92,8 @@ type Proposal struct {
 	Commit string    `json:"commit,omitempty"`
 	Made   time.Time `json:"made"`
 	Counts Counts    `json:"counts"`
+	// ApprovedBy is who said yes; empty while nobody has. It is carried out as soon as the stack's windows allow it.
+	ApprovedBy string `json:"approved_by,omitempty"`
 }
 
 // Turn is one visit to a stack.

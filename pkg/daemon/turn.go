@@ -22,6 +22,8 @@ const (
 	// firstBackoff is how long the turn after the first failure waits; each further failure doubles that, up to lastBackoff.
 	firstBackoff = time.Minute
 	lastBackoff  = time.Hour
+	// mostPolls is how often in a row a source may fail to answer before the stack is failing: nobody knows what is in force there.
+	mostPolls = 3
 )
 
 // task is what is due.
@@ -87,12 +89,12 @@ func (m *Memory) wake(s *Stack, now time.Time, chance float64) {
 		m.Next = now.Add(backoff(m.Lost-1, chance)) // the first time at once: what was open is to be settled
 		m.judge(now)
 	}
-	if m.Failures == 0 && (m.Looked.IsZero() || m.Mode != s.Mode) {
-		m.Next = now // nobody has looked yet, or with another purpose
-	} else if next := s.Schedule.Next(now); m.Failures == 0 && m.Next.After(next) {
-		m.Next = next // the schedule is another one by now
+	if m.Failures == 0 {
+		m.Next = now // the plan and the picture are not remembered, and the configuration may be another
 	}
-	m.Mode = s.Mode
+	if m.Mode != s.Mode {
+		m.Mode, m.Proposed, m.Approved = s.Mode, nil, nil // somebody said yes to a daemon of another purpose
+	}
 	if s.Git == nil {
 		m.Commit, m.Rejected, m.PollError, m.Polls = "", nil, "", 0
 	}
@@ -109,12 +111,13 @@ type visit struct {
 	commit   string  // of what was looked at
 	report   *Report // nil where nobody could look
 	err      error
-	busy     bool // somebody else had the lock: no failure
-	stopped  bool // it was ended from outside, before it had done all
-	acted    bool // a run was begun, and ended
-	applied  bool // that was one which somebody had approved
-	tried    bool // what somebody had approved was tried
-	waits    bool // something would have been applied outside the windows
+	busy     bool      // somebody else had the lock: no failure
+	stopped  bool      // it was ended from outside, before it had done all
+	acted    bool      // a run was begun, and ended
+	applied  bool      // that was one which somebody had approved
+	approved *Approval // what somebody had approved, and was tried
+	note     string    // what is worth telling of a turn that did not fail
+	waits    bool      // something would have been applied outside the windows
 	done     Counts
 	requests int
 }
@@ -125,9 +128,11 @@ func (m *Memory) end(s *Stack, now time.Time, v visit, chance float64) Turn {
 		m.Commit = v.commit
 	}
 	t := Turn{Trigger: m.Turn.Trigger, Commit: m.Commit, Began: m.Turn.Began, Took: now.Sub(m.Turn.Began), Done: v.done, Requests: v.requests}
-	run := m.Turn.Run
 	if v.acted {
-		t.Run = run
+		t.Run = m.Turn.Run
+	}
+	if v.approved != nil {
+		t.Trigger = v.approved.trigger() // whatever woke it up
 	}
 	began := m.Turn.Began
 	m.Turn, m.Waits = nil, v.waits
@@ -143,7 +148,7 @@ func (m *Memory) end(s *Stack, now time.Time, v visit, chance float64) Turn {
 		t.Result, t.Error = ResultFailed, m.Error
 	default:
 		m.Failures, m.Error, m.Succeeded = 0, "", now
-		t.Result = result(v)
+		t.Result, t.Error = result(v), v.note
 	}
 	m.enter(t)
 	if missed := s.Schedule.Next(began); t.Trigger == TriggerSchedule && !missed.IsZero() && !missed.After(now) {
@@ -162,8 +167,11 @@ func (m *Memory) end(s *Stack, now time.Time, v visit, chance float64) Turn {
 			m.Next = m.Next.Add(time.Duration(float64(s.Jitter) * chance))
 		}
 	}
-	if m.Approved != nil && (v.tried && !v.busy || m.Proposed == nil || m.Proposed.Run != m.Approved.Run) {
+	if m.Approved != nil && (v.approved != nil && !v.busy || m.Proposed == nil || m.Proposed.Run != m.Approved.Run) {
 		m.Approved = nil // it was carried out as far as that goes, or is about a plan that is none any more
+		if m.Proposed != nil {
+			m.Proposed.ApprovedBy = ""
+		}
 	}
 	m.judge(now)
 	return t
@@ -259,7 +267,7 @@ func (m *Memory) enter(t Turn) {
 func (m *Memory) judge(now time.Time) {
 	is := Unknown
 	switch r := m.Report; {
-	case m.Failures > 0:
+	case m.Failures > 0 || m.Polls >= mostPolls:
 		is = Failing
 	case r == nil:
 	case len(r.Questions) > 0:
@@ -299,9 +307,11 @@ func (m *Memory) polled(s *Stack, now time.Time, commit string, err error, chanc
 		m.Polls++
 		m.PollError = err.Error()
 		m.Poll = now.Add(max(jitter(s.Git.Poll, chance), backoff(m.Polls, chance)))
+		m.judge(now)
 		return
 	}
 	m.Polls, m.PollError = 0, ""
+	m.judge(now)
 	m.Poll = now.Add(jitter(s.Git.Poll, chance))
 	if m.isNews(commit) && m.Turn == nil {
 		m.Wanted = TriggerCommit

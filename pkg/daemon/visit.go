@@ -67,11 +67,14 @@ func (d *Daemon) visit(ctx, stop context.Context, k *keeper) (v visit) {
 	case !k.Windows.Open(d.now()) || stop.Err() != nil:
 		v.waits = true
 	default:
-		v.tried = true
+		v.approved = a
 		v.applied = d.act(ctx, stop, k, &v, func(acting Acting) (*Outcome, error) {
 			acting.Actor = a.Who
 			return d.options.Work.Apply(ctx, at, p.Digest, acting)
 		})
+		if errors.Is(v.err, ErrMoved) { // the next look makes a plan of how things are now
+			v.note, v.err = v.err.Error(), nil
+		}
 	}
 	if v.err == nil || v.acted {
 		d.look(ctx, k, at, &v)
@@ -91,9 +94,11 @@ func (d *Daemon) visit(ctx, stop context.Context, k *keeper) (v visit) {
 // look makes a report. An error of what was done before counts more.
 func (d *Daemon) look(ctx context.Context, k *keeper, at Checkout, v *visit) {
 	report, err := d.options.Work.Look(ctx, at)
+	if report != nil {
+		v.requests += report.Requests
+	}
 	if report != nil && err == nil {
 		v.report = report
-		v.requests += report.Requests
 		d.update(k, func(m *Memory) {
 			by := ""
 			if v.acted {
@@ -159,8 +164,9 @@ func (d *Daemon) inForce(ctx context.Context, k *keeper) (Checkout, error) {
 			return Checkout{}, late
 		}
 	case newest.Commit == m.Commit:
+		d.update(k, func(m *Memory) { m.Rejected = nil })
 		return newest, nil
-	case m.isNews(newest.Commit):
+	default: // also what was rejected before: what was wrong may have been this machine
 		err := d.options.Work.Validate(ctx, newest)
 		if ctx.Err() != nil {
 			return Checkout{}, ctx.Err()
@@ -174,8 +180,6 @@ func (d *Daemon) inForce(ctx context.Context, k *keeper) (Checkout, error) {
 		if m.Commit == "" {
 			return Checkout{}, err
 		}
-	case m.Commit == "":
-		return Checkout{}, errors.New(m.Rejected.Error)
 	}
 	return d.options.Sources.At(ctx, k.Stack, m.Commit)
 }

@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 	if said == "" && e.Err != nil {
 		said = e.Err.Error()
 	}
-	return fmt.Sprintf("git could not %s: %s", e.Doing, said)
+	return fmt.Sprintf("git could not %s: %s", withoutCredentials(e.Doing), said)
 }
 
 func (e *Error) Unwrap() error { return e.Err }

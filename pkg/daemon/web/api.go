@@ -126,7 +126,7 @@ func (s *site) approve(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.failed(w, r, err)
 	default:
-		answer(w, http.StatusAccepted, done{"the plan of " + run + " is carried out in the next turn of its stack"})
+		answer(w, http.StatusAccepted, done{"the plan of " + run + " is carried out as soon as its stack's windows allow that"})
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *site) authorized(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if s.o.Token == "" {
 			refuse(w, http.StatusForbidden, "this daemon was given no token, so nobody may change anything over HTTP",
-				"approve on its machine: vpsync approve RUN")
+				"start it with one of 16 characters or more: export VPSYNC_APPROVE_TOKEN=$(openssl rand -hex 32)")
 			return
 		}
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")

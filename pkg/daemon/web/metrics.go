@@ -28,6 +28,8 @@ var (
 	mLeft        = metric("api_budget_remaining_requests", "What is left of a rate limit, at the last look.", "stack", "account", "class")
 	mLimit       = metric("api_budget_limit_requests", "The rate limit, where it is known.", "stack", "account", "class")
 	mFailures    = metric("consecutive_failures", "Turns that failed since the last that did not.", "stack")
+	mSource      = metric("source_failures", "How often in a row the stack's repository did not answer.", "stack")
+	mRejected    = metric("commit_rejected", "1 where the newest commit does not validate, and an older one is in force.", "stack")
 	mSucceeded   = metric("last_success_timestamp_seconds", "When the last turn that ended well did; absent before.", "stack")
 	mAge         = metric("last_success_age_seconds", "How long ago that is; absent before.", "stack")
 	mNext        = metric("next_turn_timestamp_seconds", "When the next turn is due.", "stack")
@@ -89,6 +91,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(mInSync, truth(st.Condition == daemon.InSync), st.Name)
 		gauge(mProposed, truth(st.Proposed != nil), st.Name)
 		gauge(mFailures, float64(st.Failures), st.Name)
+		gauge(mSource, float64(st.Polls), st.Name)
+		gauge(mRejected, truth(st.Rejected != nil), st.Name)
 		moment(gauge, mNext, st.Next, st.Name)
 		moment(gauge, mSucceeded, st.Succeeded, st.Name)
 		if !st.Succeeded.IsZero() {

@@ -65,6 +65,7 @@ type waiting struct {
 	Rejected *daemon.Rejected
 	Error    string
 	Failures int
+	Window   daemon.WindowNow
 	Now      time.Time
 }
 
@@ -177,7 +178,7 @@ type stackView struct {
 	at
 	daemon.StackState
 	APIURL     string
-	ApproveURL string // empty where nothing awaits approval, or nobody may approve here
+	ApproveURL string // empty where nothing awaits approval (any more), or nobody may approve here
 	Waiting    []waiting
 	Drifted    int
 	Drift      rows[driftRow]
@@ -200,7 +201,7 @@ func newStackView(snap *daemon.Snapshot, raw *daemon.StackState, canApprove bool
 		Turns: limit(turnsOf(where, &st, snap.Now)), Budgets: limit(budgetsOf(where, &st, snap.Now)), Past: limit(st.Healed),
 		Picture: newPicture(raw.Name, raw.Report),
 	}
-	if raw.Proposed != nil && canApprove {
+	if raw.Proposed != nil && raw.Proposed.ApprovedBy == "" && canApprove {
 		v.ApproveURL = "/api/v1/runs/" + url.PathEscape(raw.Proposed.Run) + "/approve"
 	}
 	if raw.Report != nil {
@@ -222,7 +223,7 @@ func awaited(where at, st *daemon.StackState, now time.Time) []waiting {
 		}
 	}
 	if st.Proposed != nil {
-		all = append(all, waiting{at: where, Proposed: st.Proposed, Now: now})
+		all = append(all, waiting{at: where, Proposed: st.Proposed, Window: st.Window, Now: now})
 	}
 	if st.Rejected != nil {
 		all = append(all, waiting{at: where, Rejected: st.Rejected, Now: now})
