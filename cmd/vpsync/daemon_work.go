@@ -186,6 +186,7 @@ func (w *stackWork) run(ctx context.Context, at daemon.Checkout, o daemon.Acting
 	t, vars, trust := w.turn(at, o)
 	view := &loggedView{log: w.log.With("stack", at.Stack, "run", o.Run), explain: t.failure}
 	j.vars, j.trust, j.view, j.run = vars, trust, view, runFlags{autoApprove: true, parallelism: 10}
+	j.warned = view.warned
 	err := t.applyPlan(ctx, j)
 	var out *daemon.Outcome
 	if r := view.result; r != nil && t.begun() {
@@ -256,6 +257,12 @@ func (v *loggedView) Event(e apply.Event) {
 		v.log.Error("not changed", "address", e.Address.String(), "action", string(e.Action), "error", fmt.Sprint(e.Err))
 	case apply.EventSettled:
 		v.log.Info("settled", "address", e.Address.String(), "operation", e.Operation)
+	}
+}
+
+func (v *loggedView) warned(all []spec.Diagnostic) {
+	for _, d := range all {
+		v.log.Warn(d.Summary, "address", d.Address, "why", d.Detail)
 	}
 }
 
