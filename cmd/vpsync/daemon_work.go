@@ -106,15 +106,21 @@ func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.R
 	if len(p.Steps) > 0 {
 		r.Digest = p.Digest()
 	}
+	open := func(a spec.Address, run string) { r.Open = append(r.Open, daemon.Open{Address: a.String(), Run: run}) }
 	for _, in := range made.State.Intents {
 		if !in.Question {
 			r.Unsettled++
 		}
+		open(in.Address, in.Run)
 	}
 	for _, row := range made.State.Resources {
 		if len(row.Pending) > 0 || row.Unready {
 			r.Unsettled++
+			open(row.Address, "")
 		}
+	}
+	for _, waits := range p.Pending {
+		open(waits.Address, waits.Run)
 	}
 	for _, q := range p.Questions {
 		if q.Kind == plan.AskPending && !slices.ContainsFunc(made.State.Intents, func(in *state.Intent) bool { return in.Question }) {

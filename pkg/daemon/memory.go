@@ -134,6 +134,7 @@ func (r *Report) clone() *Report {
 	}
 	out := *r
 	out.Drifted, out.Unmanaged, out.Questions, out.Budgets = slices.Clone(r.Drifted), slices.Clone(r.Unmanaged), slices.Clone(r.Questions), slices.Clone(r.Budgets)
+	out.Open = slices.Clone(r.Open)
 	out.Plan, out.Graph = slices.Clone(r.Plan), slices.Clone(r.Graph)
 	return &out
 }
