@@ -50,6 +50,9 @@ type Memory struct {
 	Turns  []Turn `json:"turns"`
 	Healed []Past `json:"healed"`
 
+	// Told is what whoever tells of the stack has told last, in a form of its own.
+	Told json.RawMessage `json:"told,omitempty"`
+
 	totals Totals // since the daemon began
 }
 
