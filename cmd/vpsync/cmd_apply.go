@@ -131,6 +131,8 @@ type job struct {
 	path    string      // of that one's file
 	// judge, where not nil, looks at the plan instead of a person, and says why it is not to be carried out.
 	judge func(*apply.Made) error
+	// warned, where not nil, is told what the plan warns of.
+	warned func([]spec.Diagnostic)
 }
 
 // reviewed: somebody has looked at exactly this plan.
@@ -219,6 +221,9 @@ func (a *app) applyPlan(ctx context.Context, j job) (err error) {
 		return differs("Planned anew, the same resources would be changed otherwise than "+j.path+" says: the account has moved since.", j.saved.Plan, made.Plan)
 	case j.expect != "" && digest != j.expect:
 		return differs(fmt.Sprintf("Its digest is %s, and %s was expected.", digest, j.expect), nil, made.Plan)
+	}
+	if j.warned != nil {
+		j.warned(made.Plan.Warnings)
 	}
 	if j.judge != nil {
 		if err := j.judge(made); err != nil {

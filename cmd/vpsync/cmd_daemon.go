@@ -172,6 +172,7 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer end()
+	notifier.Begin(d)
 	beside.Go(func() { notifier.Run(shown, d) })
 	if o.once {
 		d.Once(ctx, a.stop)

@@ -116,15 +116,21 @@ func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.R
 	if len(p.Steps) > 0 {
 		r.Digest = p.Digest()
 	}
+	open := func(a spec.Address, run string) { r.Open = append(r.Open, daemon.Open{Address: a.String(), Run: run}) }
 	for _, in := range made.State.Intents {
 		if !in.Question {
 			r.Unsettled++
 		}
+		open(in.Address, in.Run)
 	}
 	for _, row := range made.State.Resources {
 		if len(row.Pending) > 0 || row.Unready {
 			r.Unsettled++
+			open(row.Address, "")
 		}
+	}
+	for _, waits := range p.Pending {
+		open(waits.Address, waits.Run)
 	}
 	for _, q := range p.Questions {
 		if q.Kind == plan.AskPending && !slices.ContainsFunc(made.State.Intents, func(in *state.Intent) bool { return in.Question }) {
@@ -196,6 +202,7 @@ func (w *stackWork) run(ctx context.Context, at daemon.Checkout, o daemon.Acting
 	t, vars, trust := w.turn(at, o)
 	view := &loggedView{log: w.log.With("stack", at.Stack, "run", o.Run), explain: t.failure}
 	j.vars, j.trust, j.view, j.run = vars, trust, view, runFlags{autoApprove: true, parallelism: 10}
+	j.warned = view.warned
 	err := t.applyPlan(ctx, j)
 	var out *daemon.Outcome
 	if r := view.result; r != nil && t.begun() {
@@ -269,6 +276,12 @@ func (v *loggedView) Event(e apply.Event) {
 		v.log.Error("not changed", "address", e.Address.String(), "action", string(e.Action), "error", fmt.Sprint(e.Err))
 	case apply.EventSettled:
 		v.log.Info("settled", "address", e.Address.String(), "operation", e.Operation)
+	}
+}
+
+func (v *loggedView) warned(all []spec.Diagnostic) {
+	for _, d := range all {
+		v.log.Warn(d.Summary, "address", d.Address, "why", d.Detail)
 	}
 }
 

@@ -161,7 +161,7 @@ func (a *app) pastDrift(ctx context.Context, store stateStore) (*pastDriftDocume
 	add := func(d daemon.Drift, ended *time.Time, by string) {
 		p := pastDrift{Address: d.Address, Account: d.Account, ID: d.ID, Attribute: d.Attribute, Was: d.Was, Is: d.Is, FirstSeen: &d.Since, LastSeen: &d.Seen, Ended: ended, HealedBy: by}
 		for i, c := range rows {
-			if c.Address.String() != d.Address || c.Attribute != d.Attribute || by != "" && c.Run != by || c.At.Before(d.Since) || ended != nil && c.At.After(*ended) {
+			if c.Address.String() != d.Address || c.Attribute != d.Attribute || c.At.Before(d.Since) || ended != nil && c.At.After(*ended) {
 				continue
 			}
 			told[i] = true // a run may have put it back that was none of the daemon's

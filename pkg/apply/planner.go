@@ -146,7 +146,11 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 		}
 		config := e.config
 		if p.Options.Heal != nil {
-			config = plan.AsApplied(config, e.state, p.Key, e.renewed)
+			then, err := e.asRecorded()
+			if err != nil {
+				return nil, nil, err
+			}
+			config = plan.AsApplied(config, then, e.state, p.Key, e.renewed)
 		}
 		made.Plan = plan.Compute(plan.Input{
 			Config: config, State: e.state, Moved: e.moved, Live: made.Live, Schemas: schemas, Definitions: definitions,
@@ -176,6 +180,32 @@ func (e *evaluation) plan(ctx context.Context, read *reading) (*Made, spec.Diagn
 			return made, e.config.Diagnostics, nil
 		}
 	}
+}
+
+// asRecorded is the configuration evaluated with the objects that are recorded, whatever has become of them, or nil where none gives way
+// to a new one.
+func (e *evaluation) asRecorded() (*spec.Response, error) {
+	if e.planner.Stack == nil || !slices.ContainsFunc(e.state.Resources, func(r *state.Resource) bool { return e.renewed(r.Address) }) {
+		return nil, nil
+	}
+	request := e.planner.Request
+	request.Objects = make(map[spec.Address]spec.Values, len(e.state.Resources)+len(e.answers))
+	for a, told := range e.answers {
+		request.Objects[a] = told.values
+	}
+	for _, r := range e.state.Resources {
+		if r.Deposed != "" {
+			continue
+		}
+		_, kind, err := e.planner.Accounts.kind(plan.KindRef{Account: r.Account, Kind: r.Address.Kind})
+		if err != nil {
+			return nil, err
+		}
+		if request.Objects[r.Address], err = attributes(kind, r, nil); err != nil {
+			return nil, err
+		}
+	}
+	return e.planner.Stack.Evaluate(request), nil
 }
 
 // renewed: the address will have another object than the one that is recorded.

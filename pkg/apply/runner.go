@@ -292,7 +292,7 @@ func (r *run) walk(ctx context.Context, made *Made, only map[recordKey]bool) *wa
 		request.Objects = made.Objects
 		w.session = r.Planner.Stack.Open(request)
 		if r.Planner.Options.Heal != nil {
-			w.session = healing{w.session, made.Config}
+			w.session = newHealing(w.session, made)
 		}
 	}
 	for _, s := range made.Plan.Steps {

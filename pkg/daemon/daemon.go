@@ -85,6 +85,8 @@ type Report struct {
 	// Unsettled counts requests of which it is not known what they did, and objects that were made and not finished. Whoever writes
 	// next sees to them.
 	Unsettled int `json:"unsettled,omitempty"`
+	// Open are the resources which that is about, and those that wait for them. What drifts of them does not show in a plan.
+	Open []Open `json:"open,omitempty"`
 	// Questions await an answer of the operator: terse lines, with what answers them.
 	Questions []Question `json:"questions,omitempty"`
 	Resources int        `json:"resources"`
@@ -117,9 +119,17 @@ type Drift struct {
 	Is        string `json:"is,omitempty"`
 	// Mode is what is done about it: what lifecycle { on_drift } of the resource says, or the stack's, which Look leaves to the daemon.
 	Mode Mode `json:"mode"`
+	// Begun is the run that has begun to put it back, and has not been seen to end that; empty where none has, or it is not known.
+	Begun string `json:"begun,omitempty"`
 	// Since is when it was seen first, and Seen when it was seen last. Both are kept by the daemon.
 	Since time.Time `json:"since,omitzero"`
 	Seen  time.Time `json:"seen,omitzero"`
+}
+
+// Open is a resource of which it is not known yet what became of it.
+type Open struct {
+	Address string `json:"address"`
+	Run     string `json:"run,omitempty"` // that has begun; empty where it is not known
 }
 
 // Unmanaged is an object that no resource declares.

@@ -30,6 +30,7 @@ type fakeWork struct {
 	heals time.Duration
 	bad   map[string]bool // commits that do not validate
 	open  int
+	waits []Open // whose drift does not show
 }
 
 func (w *fakeWork) say(what string) {
@@ -73,7 +74,10 @@ func (w *fakeWork) Look(ctx context.Context, at Checkout) (*Report, error) {
 		w.fails--
 		return nil, errors.New("the API is down")
 	}
-	r := &Report{Drifted: slices.Clone(w.drift), Pending: w.more, Planned: w.more, Unsettled: w.open, Requests: 3}
+	shown := slices.DeleteFunc(slices.Clone(w.drift), func(d Drift) bool {
+		return slices.ContainsFunc(w.waits, func(o Open) bool { return o.Address == d.Address })
+	})
+	r := &Report{Drifted: shown, Pending: w.more, Planned: w.more, Unsettled: w.open, Open: w.waits, Requests: 3}
 	if !r.InSync() {
 		r.Digest = fmt.Sprint(w.drift, w.more)
 	}
@@ -448,6 +452,45 @@ func TestALostRunIsSettled(t *testing.T) {
 		stop := w.start()
 		synctest.Wait()
 		require.Equal(t, []string{"01 00:00:00 look", "01 00:00:00 heal", "01 00:00:00 healed", "01 00:00:00 look"}, w.work.said())
+		stop()
+	})
+}
+
+// TestOpenDriftIsNotOver: while it is not known what a request did, the plan does not show what drifts of its resource. That it was put back
+// is known only when it is seen.
+func TestOpenDriftIsNotOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &Stack{Mode: Observe, Schedule: schedule(t, "@hourly", "")})
+		w.work.drift = []Drift{{Address: "server.a", Attribute: "name", Is: "wild"}, {Address: "server.b"}, {Address: "server.c"}}
+		stop := w.start()
+		synctest.Wait()
+		// An apply puts back server.c, and dies in the middle of the others.
+		w.work.set(func() {
+			w.work.drift, w.work.open = w.work.drift[:2], 2
+			w.work.waits = []Open{{Address: "server.a", Run: "lost"}, {Address: "server.b"}}
+		})
+		for range 2 { // and what is kept is kept again
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			s := w.stack()
+			require.Equal(t, Drifted, s.Condition)
+			require.Equal(t, ResultDrift, s.Turns[0].Result)
+			require.Equal(t, []Drift{
+				{Address: "server.a", Attribute: "name", Is: "wild", Mode: Observe, Begun: "lost", Since: at(t, "2000-01-01T00:00:00Z"), Seen: at(t, "2000-01-01T00:00:00Z")},
+				{Address: "server.b", Mode: Observe, Since: at(t, "2000-01-01T00:00:00Z"), Seen: at(t, "2000-01-01T00:00:00Z")},
+			}, s.Report.Drifted)
+			require.Len(t, s.Healed, 1)
+			require.Equal(t, "server.c", s.Healed[0].Address)
+		}
+		// The next apply finds out that the one was done, and the other not.
+		w.work.set(func() { w.work.drift, w.work.open, w.work.waits = w.work.drift[1:], 0, nil })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		s := w.stack()
+		require.Equal(t, []Drift{{Address: "server.b", Mode: Observe, Since: at(t, "2000-01-01T00:00:00Z"), Seen: at(t, "2000-01-01T03:00:00Z")}}, s.Report.Drifted)
+		require.Equal(t, "server.a", s.Healed[0].Address)
+		require.Equal(t, "lost", s.Healed[0].By)
+		require.Empty(t, s.Healed[0].Begun)
 		stop()
 	})
 }

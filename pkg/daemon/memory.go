@@ -50,6 +50,9 @@ type Memory struct {
 	Turns  []Turn `json:"turns"`
 	Healed []Past `json:"healed"`
 
+	// Told is what whoever tells of the stack has told last, in a form of its own.
+	Told json.RawMessage `json:"told,omitempty"`
+
 	totals Totals // since the daemon began
 }
 
@@ -138,6 +141,7 @@ func (r *Report) clone() *Report {
 	}
 	out := *r
 	out.Drifted, out.Unmanaged, out.Questions, out.Budgets = slices.Clone(r.Drifted), slices.Clone(r.Unmanaged), slices.Clone(r.Questions), slices.Clone(r.Budgets)
+	out.Open = slices.Clone(r.Open)
 	out.Plan, out.Graph = slices.Clone(r.Plan), slices.Clone(r.Graph)
 	return &out
 }

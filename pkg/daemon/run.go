@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -336,6 +337,28 @@ func (d *Daemon) Trigger(stack, why string) error {
 	d.update(k, func(m *Memory) { m.Wanted = why })
 	d.rouse()
 	return nil
+}
+
+// Told is what [Daemon.KeepTold] kept last of a stack, perhaps before a restart, or nil.
+func (d *Daemon) Told(stack string) json.RawMessage {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if k := d.stacks[stack]; k != nil {
+		return k.memory.Told
+	}
+	return nil
+}
+
+// KeepTold remembers what was told of a stack. It is no change of the stack.
+func (d *Daemon) KeepTold(stack string, told json.RawMessage) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.stacks[stack]
+	if k == nil {
+		return ErrNoStack
+	}
+	k.memory.Told = told
+	return k.memory.write(k.Memory, func() {})
 }
 
 var _ Service = (*Daemon)(nil)

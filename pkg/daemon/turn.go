@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -196,7 +197,7 @@ func result(v visit) Result {
 }
 
 // seen takes over what a look found: since when there is what drift, what is over, by which run, and which plan awaits approval, to be
-// known by the id proposal. by is empty where the turn has carried out nothing.
+// known by the id proposal. Drift that does not show because its resource is open is still there: nobody has seen that it is over. by is empty where the turn has carried out nothing.
 func (m *Memory) seen(s *Stack, now time.Time, found *Report, by, proposal string) {
 	var before []Drift
 	if m.Report != nil {
@@ -212,14 +213,22 @@ func (m *Memory) seen(s *Stack, now time.Time, found *Report, by, proposal strin
 		d.Mode = s.mode(*d)
 	}
 	for _, was := range before {
-		if !slices.ContainsFunc(report.Drifted, was.same) {
-			m.Healed = slices.Insert(m.Healed, 0, Past{Drift: was, Until: now, By: by})
+		if slices.ContainsFunc(report.Drifted, was.same) {
+			continue
 		}
+		if i := slices.IndexFunc(report.Open, func(o Open) bool { return o.Address == was.Address }); i >= 0 {
+			was.Begun = cmp.Or(report.Open[i].Run, was.Begun)
+			report.Drifted = append(report.Drifted, was)
+			continue
+		}
+		past := Past{Drift: was, Until: now, By: cmp.Or(by, was.Begun)}
+		past.Begun = ""
+		m.Healed = slices.Insert(m.Healed, 0, past)
 	}
 	m.Healed = m.Healed[:min(len(m.Healed), mostPast)]
 	m.Report, m.Looked = report, now
 	switch {
-	case !s.proposes(report):
+	case !s.proposes(found):
 		m.Proposed = nil
 	case m.Proposed == nil || m.Proposed.Digest != report.Digest || m.Proposed.Commit != m.Commit:
 		m.Proposed = &Proposal{Run: proposal, Digest: report.Digest, Commit: m.Commit, Made: now, Counts: report.Planned}

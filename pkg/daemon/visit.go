@@ -105,6 +105,7 @@ func (d *Daemon) look(ctx context.Context, k *keeper, at Checkout, v *visit) {
 				by = m.Turn.Run
 			}
 			m.seen(k.Stack, d.now(), report, by, d.options.NewID())
+			v.report = m.Report.clone() // with what is still there although it does not show
 		})
 	}
 	if v.err == nil {

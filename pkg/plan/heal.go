@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -19,21 +20,28 @@ type Healing struct {
 
 // AsApplied is the configuration as it was when it was applied last: recorded resources that are still declared, with the values,
 // the account and the policy that are recorded of them, and nothing else. What an earlier run had yet to do for an object that it made is
-// taken from the configuration: nobody recorded it. renewed are resources whose object is a new one after the
-// plan; what depends on them is as the configuration says once that is known. A secret whose digest is another than the one that
-// was applied is withheld: nobody knows any more what it was. Neither argument is changed.
-func AsApplied(config *spec.Response, st *state.State, key state.Key, renewed func(spec.Address) bool) *spec.Response {
+// taken from the configuration, unless its block names other resources by now: nobody recorded it. renewed are resources whose object is a new one after the
+// plan. An attribute that depends on them is as the configuration says once that is known, if nobody edited it: if then, the
+// configuration evaluated with the objects that are recorded (nil where none is renewed), has the applied value for it. A secret whose
+// digest is another than the one that was applied is withheld: nobody knows any more what it was. No argument is changed.
+func AsApplied(config, then *spec.Response, st *state.State, key state.Key, renewed func(spec.Address) bool) *spec.Response {
 	recorded := map[spec.Address]*state.Resource{}
 	for _, row := range st.Resources {
 		if row.Deposed == "" {
 			recorded[row.Address] = row
 		}
 	}
+	before := map[spec.Address]*spec.Resource{}
+	if then != nil {
+		for _, r := range then.Resources {
+			before[r.Address] = r
+		}
+	}
 	out := *config
 	out.Resources, out.Imports, out.Removals = nil, nil, nil
 	for _, r := range config.Resources {
 		if row := recorded[r.Address]; row != nil {
-			if was := resourceAsApplied(r, row, key, renewed); was != nil {
+			if was := resourceAsApplied(r, before[r.Address], row, key, renewed); was != nil {
 				out.Resources = append(out.Resources, was)
 			}
 		}
@@ -41,7 +49,7 @@ func AsApplied(config *spec.Response, st *state.State, key state.Key, renewed fu
 	return &out
 }
 
-func resourceAsApplied(r *spec.Resource, row *state.Resource, key state.Key, renewed func(spec.Address) bool) *spec.Resource {
+func resourceAsApplied(r, then *spec.Resource, row *state.Resource, key state.Key, renewed func(spec.Address) bool) *spec.Resource {
 	applied, err := spec.Conform(r.Kind, row.Applied)
 	if err != nil {
 		return nil // its definition has changed since; a plan of the whole says so
@@ -52,13 +60,13 @@ func resourceAsApplied(r *spec.Resource, row *state.Resource, key state.Key, ren
 	was.Values, was.Withheld = spec.Values{}, nil
 	follows := slices.ContainsFunc(row.Uses, renewed)
 	for name, v := range applied {
-		if now, named := r.Values[name]; named && follows && !now.IsWhollyKnown() {
-			v = now
+		if now, named := r.Values[name]; named && follows && !now.IsWhollyKnown() && then != nil && r.Kind.Attribute(name).Same(then.Values[name], v) {
+			v = now // it is not edited, and will be what its expression says of the new object
 		}
 		was.Values[name] = v
 	}
 	for _, operation := range row.Pending {
-		if op := r.Kind.Operations[operation]; op != nil {
+		if op := r.Kind.Operations[operation]; op != nil && slices.Equal(r.Uses, row.Uses) { // else its block is about other objects by now
 			for _, name := range op.Sets {
 				if _, done := was.Values[name]; !done && r.Values[name] != cty.NilVal {
 					was.Values[name] = r.Values[name]
@@ -114,6 +122,15 @@ func (p *planner) heals() {
 			}
 		}
 	}
+	for i, c := range p.plan.Changes {
+		if d := p.current[c.Address]; keep[i] && c.Deposed == "" {
+			if name, id := p.stale(d); name != "" {
+				keep[i] = false
+				p.warn("Not put back", fmt.Sprintf("%s was applied with %s %q, and there is no such %s any more. Apply the configuration to say what it is to be.",
+					c.Address, name, id, d.kind.Attribute(name).Refers), c.Address, c.Range)
+			}
+		}
+	}
 	for again := true; again; {
 		again = false
 		for _, s := range p.plan.Steps {
@@ -123,6 +140,22 @@ func (p *planner) heals() {
 		}
 	}
 	p.prune(keep, make([]*spec.Address, len(keep)))
+}
+
+// stale is an attribute that the change would send, and the id of an object in it that is gone: what is made again has another one.
+func (p *planner) stale(d *decision) (name, id string) {
+	for _, a := range d.kind.Attributes {
+		sent := d.change.Action != Update || slices.ContainsFunc(d.change.Attributes, func(c AttributeChange) bool { return c.Name == a.Name })
+		if a.Refers == "" || !sent {
+			continue
+		}
+		want, _ := p.wanted(d, a) // unknown where it follows
+		live := p.liveKind(KindRef{d.account, a.Refers})
+		if id := idOf(want); id != "" && live != nil && (live.Gone[id] || live.Listed && live.Objects[id] == nil) {
+			return a.Name, id
+		}
+	}
+	return "", ""
 }
 
 // heal: its block, or otherwise the stack, says that drift of it is put back.

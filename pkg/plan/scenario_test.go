@@ -116,7 +116,11 @@ func parseInput(t *testing.T, sections map[string]string, options []string) plan
 		}
 	}
 	if in.Options.Heal != nil {
-		in.Config = plan.AsApplied(in.Config, in.State, in.Key, func(a spec.Address) bool {
+		then := plan.Input{Config: &spec.Response{}, Schemas: in.Schemas}
+		for _, line := range lines(sections["then"]) {
+			parseDesired(t, &then, line)
+		}
+		in.Config = plan.AsApplied(in.Config, then.Config, in.State, in.Key, func(a spec.Address) bool {
 			return slices.ContainsFunc(in.State.Resources, func(r *state.Resource) bool {
 				return in.Live != nil && r.Address == a && in.Live.Kinds[plan.KindRef{Account: r.Account, Kind: a.Kind}].Gone[r.ID]
 			})

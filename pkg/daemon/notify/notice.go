@@ -7,6 +7,7 @@ package notify
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -47,13 +48,71 @@ type Notice struct {
 type Memory struct{ stacks map[string]stack }
 
 // drifted names what drifts. What it drifted to is not in it: an attribute that keeps changing is one situation.
-type drifted struct{ address, account, id, attribute string }
+type drifted struct {
+	Address   string `json:"address"`
+	Account   string `json:"account,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Attribute string `json:"attribute,omitempty"`
+}
 
 type stack struct {
 	drift   map[drifted]bool
 	asked   map[daemon.Question]bool
 	failing bool
 	healed  time.Time // until when what is over was told
+}
+
+// told is what is remembered of one stack, as JSON that is the same for the same.
+func (m Memory) told(name string) json.RawMessage {
+	st := m.stacks[name]
+	text, err := json.Marshal(kept{
+		Drift:   slices.SortedFunc(maps.Keys(st.drift), drifted.compare),
+		Asked:   slices.SortedFunc(maps.Keys(st.asked), compareQuestions),
+		Failing: st.failing, Healed: st.healed,
+	})
+	if err != nil {
+		panic(err) // texts, a truth and a time
+	}
+	return text
+}
+
+// recall takes up what [Memory.told] gave; nothing where that is nil.
+func (m *Memory) recall(name string, told json.RawMessage) error {
+	if told == nil {
+		return nil
+	}
+	var k kept
+	if err := json.Unmarshal(told, &k); err != nil {
+		return err
+	}
+	st := stack{drift: map[drifted]bool{}, asked: map[daemon.Question]bool{}, failing: k.Failing, healed: k.Healed}
+	for _, d := range k.Drift {
+		st.drift[d] = true
+	}
+	for _, q := range k.Asked {
+		st.asked[q] = true
+	}
+	if m.stacks == nil {
+		m.stacks = map[string]stack{}
+	}
+	m.stacks[name] = st
+	return nil
+}
+
+// kept is a stack in JSON.
+type kept struct {
+	Drift   []drifted         `json:"drift,omitempty"`
+	Asked   []daemon.Question `json:"asked,omitempty"`
+	Failing bool              `json:"failing,omitempty"`
+	Healed  time.Time         `json:"healed,omitzero"`
+}
+
+func (d drifted) compare(e drifted) int {
+	return cmp.Or(cmp.Compare(d.Address, e.Address), cmp.Compare(d.Attribute, e.Attribute), cmp.Compare(d.ID, e.ID), cmp.Compare(d.Account, e.Account))
+}
+
+func compareQuestions(p, q daemon.Question) int {
+	return cmp.Or(cmp.Compare(p.Address, q.Address), cmp.Compare(p.Summary, q.Summary), cmp.Compare(p.Remedy, q.Remedy))
 }
 
 // Step says what is to be told of a snapshot, by somebody who remembers what was told before, and what they remember then. Stacks
@@ -160,11 +219,8 @@ func stepDrift(m stack, st *daemon.StackState) (stack, Notice) {
 		return m, Notice{}
 	}
 	if len(n.Drift) == 0 { // the snapshot does not keep what is over; its names are known
-		keys := slices.SortedFunc(maps.Keys(before), func(a, b drifted) int {
-			return cmp.Or(cmp.Compare(a.address, b.address), cmp.Compare(a.attribute, b.attribute), cmp.Compare(a.id, b.id))
-		})
-		for _, k := range keys {
-			n.Drift = append(n.Drift, daemon.Drift{Address: k.address, Account: k.account, ID: k.id, Attribute: k.attribute})
+		for _, k := range slices.SortedFunc(maps.Keys(before), drifted.compare) {
+			n.Drift = append(n.Drift, daemon.Drift{Address: k.Address, Account: k.Account, ID: k.ID, Attribute: k.Attribute})
 		}
 	}
 	if len(runs) == 1 {

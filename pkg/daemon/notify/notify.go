@@ -3,6 +3,7 @@ package notify
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,17 @@ type Notifier struct {
 
 	mu          sync.Mutex
 	memory      Memory
+	keeper      Keeper // nil: what was told is forgotten with the process
+	kept        map[string]json.RawMessage
+	untold      int                  // notices that wait, or are on their way
 	undelivered []daemon.Undelivered // the newest first
+}
+
+// Keeper remembers by stack what was told of it, over a restart and a crash. A [daemon.Service] may be one.
+type Keeper interface {
+	// Told is nil where nothing was kept.
+	Told(stack string) json.RawMessage
+	KeepTold(stack string, told json.RawMessage) error
 }
 
 // queue is what a receiver has not been told yet.
@@ -88,7 +99,24 @@ func New(all []daemon.Receiver, getenv func(string) string, o Options) (*Notifie
 	return n, errors.Join(problems...)
 }
 
-// Run tells of every change of a daemon until ctx ends. What was so when it began is not told. Then it tells the rest, which may take
+// Begin takes up what was told before, and takes how the daemon is: what has changed since, a process that was killed among it, is told by
+// [Notifier.Run]. Where nothing was kept, what is so now is not told. It is called once, before anything changes.
+func (n *Notifier) Begin(service daemon.Service) {
+	snap := service.Snapshot()
+	if keeper, ok := service.(Keeper); ok && len(n.receivers) > 0 {
+		n.keeper, n.kept = keeper, map[string]json.RawMessage{}
+		for i := range snap.Stacks {
+			name := snap.Stacks[i].Name
+			n.kept[name] = keeper.Told(name)
+			if err := n.memory.recall(name, n.kept[name]); err != nil {
+				n.o.Log.Error("it is not known what was told", "stack", escape.Line(name), "error", escape.Line(err.Error()))
+			}
+		}
+	}
+	n.Take(snap)
+}
+
+// Run tells of every change of a daemon since [Notifier.Begin] until ctx ends. Then it tells the rest, which may take
 // some seconds, and returns; what nobody got by then is in the log.
 func (n *Notifier) Run(ctx context.Context, service daemon.Service) {
 	sending, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -123,10 +151,30 @@ func (n *Notifier) Take(snap daemon.Snapshot) {
 		for _, q := range n.receivers {
 			select {
 			case q.waiting <- notice:
+				n.untold++
 			default:
 				n.giveUp(q, notice, fmt.Errorf("%d others wait to be told already", maxQueue))
 			}
 		}
+	}
+	n.keep()
+}
+
+// keep remembers what was told, once nothing of it is on its way any more: what a crash cuts off is told again. n.mu is held.
+func (n *Notifier) keep() {
+	if n.keeper == nil || n.untold > 0 {
+		return
+	}
+	for name := range n.memory.stacks {
+		told := n.memory.told(name)
+		if bytes.Equal(told, n.kept[name]) {
+			continue
+		}
+		if err := n.keeper.KeepTold(name, told); err != nil {
+			n.o.Log.Error("cannot remember what was told", "stack", escape.Line(name), "error", escape.Line(err.Error()))
+			continue
+		}
+		n.kept[name] = told
 	}
 }
 
@@ -152,14 +200,19 @@ func (n *Notifier) giveUp(q *queue, notice Notice, err error) {
 func (n *Notifier) deliver(ctx context.Context, q *queue) {
 	for notice := range q.waiting {
 		err := n.tell(ctx, q, &notice)
-		if err != nil && ctx.Err() != nil {
+		ended := err != nil && ctx.Err() != nil
+		if ended {
 			err = errors.New("the daemon ended before")
 		}
+		n.mu.Lock()
 		if err != nil {
-			n.mu.Lock()
 			n.giveUp(q, notice, err)
-			n.mu.Unlock()
 		}
+		if !ended { // the next process tells it
+			n.untold--
+			n.keep()
+		}
+		n.mu.Unlock()
 	}
 }
 

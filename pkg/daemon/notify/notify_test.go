@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -274,4 +275,77 @@ func TestReceivers(t *testing.T) {
 	require.ErrorContains(t, err, `"b"`)
 	require.ErrorContains(t, err, `"c"`)
 	require.NotContains(t, err.Error(), `"a"`, "http is good for this machine")
+}
+
+// keeping is a service that keeps what was told, as a file does.
+type keeping struct {
+	*fake
+	told map[string]json.RawMessage
+}
+
+func (k *keeping) Told(stack string) json.RawMessage { return k.told[stack] }
+
+func (k *keeping) KeepTold(stack string, told json.RawMessage) error {
+	k.told[stack] = told
+	return nil
+}
+
+// TestOverACrash: a situation is told once, by whichever process; one whose telling was cut off is told by the next.
+func TestOverACrash(t *testing.T) {
+	failing := drifts
+	failing.Condition, failing.Failures, failing.Error = daemon.Failing, 1, "vpsync ended in the middle of the last turn"
+	synctest.Test(t, func(t *testing.T) {
+		kept := map[string]json.RawMessage{}
+		// process is one life of a daemon: it begins with the first situation, then comes to the others. A receiver that never answers is one
+		// that the process is killed before.
+		process := func(answers bool, first daemon.StackState, then ...daemon.StackState) []string {
+			w := &world{answer: func(_ int, r *http.Request) (*http.Response, error) {
+				if answers {
+					return status(200)
+				}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}}
+			n, err := New([]daemon.Receiver{hookTo}, getenv, Options{Transport: w})
+			require.NoError(t, err)
+			service := &keeping{&fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{first}}, changed: make(chan struct{})}, kept}
+			n.Begin(service)
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { n.Run(ctx, service); close(ended) }()
+			for _, is := range then {
+				synctest.Wait()
+				service.become(is)
+			}
+			synctest.Wait()
+			stop()
+			<-ended
+			var told []string
+			for _, body := range w.bodies {
+				var notice struct{ Event string }
+				require.NoError(t, json.Unmarshal(body, &notice))
+				told = append(told, notice.Event)
+			}
+			return told
+		}
+		require.Empty(t, process(true, clean), "what is so at the first of all starts is no news")
+		require.Equal(t, []string{"drift found"}, process(false, clean, drifts))
+		require.Equal(t, []string{"failed", "drift found"}, process(true, failing), "it was not told, and a turn was cut off")
+		require.Empty(t, process(true, failing), "the turn after that was cut off, too")
+		require.Equal(t, []string{"recovered"}, process(true, failing, drifts))
+		require.Equal(t, []string{"healed"}, process(true, clean), "somebody put it back while nobody looked")
+		require.Empty(t, process(true, clean))
+	})
+}
+
+// TestWhatWasToldIsDamaged: the daemon begins anew with that, and says so.
+func TestWhatWasToldIsDamaged(t *testing.T) {
+	var log bytes.Buffer
+	n, err := New([]daemon.Receiver{hookTo}, getenv, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	service := &keeping{&fake{snap: daemon.Snapshot{Stacks: []daemon.StackState{drifts}}, changed: make(chan struct{})}, map[string]json.RawMessage{"shop": json.RawMessage(`[]`)}}
+	n.Begin(service)
+	require.Contains(t, log.String(), "it is not known what was told")
+	require.Empty(t, n.receivers[0].waiting)
+	require.Contains(t, string(service.told["shop"]), "server.web")
 }
