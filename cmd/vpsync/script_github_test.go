@@ -66,6 +66,9 @@ func cmdGitHub(ts *testscript.TestScript, _ bool, args []string) {
 		r.Server.Lock()
 		defer r.Server.Unlock()
 		by := github.User{ID: 666, Login: args[2]}
+		if args[2] == "the-bot" { // the token's own user
+			by = githubtest.Bot
+		}
 		r.Server.Say(number(1), by, ts.ReadFile(args[3]))
 	case "comments": // github comments PULL N: there are so many, and the last is in the file comment
 		r.Server.Lock()
