@@ -84,7 +84,7 @@ func TestTime(t *testing.T) {
 	begun, cases := time.Now(), 0
 	for _, c := range timeCases {
 		for name, story := range map[string]func(*testing.T, *world, *skewed, timeCase){
-			"life": timeOfLife, "crash": timeOfCrash, "lost": timeOfLostAnswer, "window": timeOfWindow, "broken lock": timeOfBrokenLock,
+			"life": timeOfLife, "crash": timeOfCrash, "lost": timeOfLostAnswer, "window": timeOfWindow, "broken lock": timeOfBrokenLock, "two runners": timeOfTwoRunners,
 		} {
 			t.Run(name+"/"+c.name, func(t *testing.T) {
 				cases++
@@ -200,6 +200,34 @@ func timeOfBrokenLock(t *testing.T, w *world, clock *skewed, c timeCase) {
 	require.GreaterOrEqual(t, time.Since(began), w.def.Grace, "its holder may still have been sending")
 	require.Less(t, time.Since(began), c.sleep+10*time.Minute)
 	require.Len(t, w.objects("server"), 1)
+}
+
+// timeOfTwoRunners: a run on another machine was stopped, and gave the lock back; what it had sent arrives half a minute later. This
+// machine's clock is right, until it jumps.
+func timeOfTwoRunners(t *testing.T, w *world, clock *skewed, c timeCase) {
+	w.far = newDeferring(w.store)
+	w.write(oneServer)
+	w.crashOn(apply.BoundaryIntent, 1)
+	time.AfterFunc(30*time.Second, func() {
+		_, err := w.sandbox.CreateMany([]spec.Object{{Kind: "server", CreatedAt: time.Now(), Values: spec.Values{
+			"name": cty.StringVal("web"), "plan": cty.StringVal("vps-small"), "location": cty.StringVal("AMS"),
+		}}})
+		require.NoError(t, err)
+	})
+	clock.jump(c.jump - c.off)
+	clock.suspend = c.sleep
+	began := time.Now()
+	result := w.apply()
+	if len(result.Questions) > 0 { // it looks older than its request: one clear question, which names it
+		require.Len(t, result.Questions, 1)
+		require.Contains(t, result.Questions[0].Detail, w.objects("server")[0].ID)
+		w.answer(c.name)
+		result = w.apply()
+	}
+	w.requireWell(result)
+	require.Less(t, time.Since(began), c.sleep+10*time.Minute, "the grace is waited for once")
+	require.Len(t, w.objects("server"), 1)
+	require.Zero(t, w.writes(false)["server.create"], "it was found")
 }
 
 func timeOfRetryAfter(t *testing.T, w *world, clock *skewed, name string, after func(time.Time) string) {
