@@ -13,6 +13,7 @@ import (
 	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -259,6 +260,24 @@ func timeOfRetryAfter(t *testing.T, w *world, clock *skewed, name string, after 
 		require.GreaterOrEqual(t, took, 39*time.Second)
 	}
 	require.Equal(t, 1, w.writes(true)["server.create"])
+}
+
+// TestALockThatIsLostWhileJournaling: a request waited for its turn, and while it was stamped anew the lock ran out. It does not leave.
+func TestALockThatIsLostWhileJournaling(t *testing.T) {
+	inDefinition(t, limitedTo(t, 1000, 5), func(t *testing.T, w *world) {
+		w.write(servers(6))
+		began := time.Now()
+		w.store.fail = func(int) error {
+			if time.Since(began) > 30*time.Minute { // the sixth is let through
+				w.store.broken = true
+			}
+			return nil
+		}
+		_, err := w.run(t.Context(), context.Background(), "apply")
+		require.ErrorIs(t, err, state.ErrLockLost)
+		require.Greater(t, time.Since(began), 30*time.Minute)
+		require.Len(t, w.objects("server"), 5)
+	})
 }
 
 // TestCreatedAround: what says of itself that it was created shortly before the request may be what the request made; what is older
