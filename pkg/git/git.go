@@ -153,7 +153,7 @@ func (r *Repo) run(ctx context.Context, in io.Reader, doing string, args ...stri
 func said(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(strings.ReplaceAll(line, "\t", " "))
 		if line == "" || strings.HasPrefix(line, "hint:") {
 			continue
 		}
@@ -170,8 +170,10 @@ func said(text string) string {
 func rejections(out string) string {
 	var b strings.Builder
 	for line := range strings.Lines(out) {
-		if rest, ok := strings.CutPrefix(line, "!\t"); ok {
-			b.WriteString("\n" + rest)
+		if rest, ok := strings.CutPrefix(line, "!\t"); ok { // ID:REFERENCE, a tab, and why
+			what, why, _ := strings.Cut(rest, "\t")
+			_, ref, _ := strings.Cut(what, ":")
+			b.WriteString("\n" + ref + ": " + why)
 		}
 	}
 	return b.String()
