@@ -149,6 +149,7 @@ func (a *app) push(ctx context.Context, file string, force bool) (err error) {
 	if _, err := to.Backup(ctx); err != nil {
 		return err
 	}
+	all = a.keyless(all)
 	run := a.newRun("state push", time.Now())
 	run.Ended = run.Started
 	if err := all.into(ctx, to, state.PutRun{Run: run}); err != nil {
@@ -250,6 +251,7 @@ func (a *app) migrateToGit(ctx context.Context, settings spec.StateSettings) (er
 				to.Where(), there.Lineage, there.Serial, path, all.Lineage, all.Serial), remedy: "mv " + plan.ShellWord(path) + " " + plan.ShellWord(path+".old") + "    # goes on with the one in the remote"}
 		}
 	}
+	all = a.keyless(all)
 	if err := a.copyUnderLock(ctx, all, to, "state migrate"); err != nil {
 		return err
 	}

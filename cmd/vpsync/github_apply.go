@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/github"
@@ -97,16 +98,23 @@ func (s *step) reviewOf(ctx context.Context) (*review, error) {
 		return nil, &remedyError{summary: "The comment cannot be read", detail: sentenceOf(err.Error())}
 	}
 	r.why = fmt.Sprintf("Pull request %d has no plan of this stack for the commit that was merged.", s.pull.Number)
-	for _, c := range own {
-		if c.Marker.Head != s.pull.Head.SHA || !digestForm.MatchString(c.Marker.Digest) {
-			continue
-		}
-		if s.marker.Digest != "" && s.marker.Digest != c.Marker.Digest {
+	own = slices.DeleteFunc(own, func(c github.Stored) bool { return c.Marker.Head != s.pull.Head.SHA })
+	for i, c := range own {
+		editor, err := s.client.Editor(ctx, c.Comment)
+		switch {
+		case err != nil:
+			return nil, &remedyError{summary: "The comment cannot be read", detail: sentenceOf(err.Error())}
+		case editor != nil && editor.ID != c.User.ID:
+			r.why = fmt.Sprintf("The comment on pull request %d was edited by %s, so that it is no word of vpsync's.", s.pull.Number, render.Escape(editor.Login))
+			s.marker = github.Marker{Stack: s.stack}
+			return r, nil
+		case c.Marker.Digest != own[0].Marker.Digest:
 			r.why = fmt.Sprintf("Pull request %d has two comments with different plans of this stack.", s.pull.Number)
 			s.marker = github.Marker{Stack: s.stack}
 			return r, nil
+		case i == 0 && digestForm.MatchString(c.Marker.Digest):
+			s.marker = c.Marker // it stays what was reviewed, whatever the comment says from now on
 		}
-		s.marker = c.Marker // it stays what was reviewed, whatever the comment says from now on
 	}
 	if r.digest == "" {
 		r.digest = s.marker.Digest

@@ -1,17 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vpsync/vpsync/pkg/git"
 )
+
+// checkoutStep brings what a pull request is held against.
+const checkoutStep = "- uses: actions/checkout@v4\n  with:\n    fetch-depth: 2"
 
 // base is the folder of the stack as it is on the branch that a pull request wants to be merged into, or "" where that has none; and what
 // removes it again. It is a second work tree of the same repository, so nothing is fetched, and a state that is kept in the repository
@@ -21,20 +24,22 @@ import (
 // GitHub's word, and its second parent must be the head that the event names. Any other checkout must hold the event's base commit.
 func (s *step) base(ctx context.Context) (dir string, remove func() error, err error) {
 	remove = func() error { return nil }
+	repo, err := s.repo(ctx)
+	if err != nil {
+		return "", remove, &remedyError{summary: "The reviewed stack is not at hand", detail: sentenceOf(err.Error()), remedy: checkoutStep}
+	}
 	commit := s.pull.Base.SHA
 	if merge := s.env["GITHUB_SHA"]; isCommit(merge) {
-		if line, err := s.git(ctx, "rev-list", "--parents", "--max-count=1", merge); err == nil {
-			if ids := strings.Fields(line); len(ids) == 3 && ids[0] == merge && ids[2] == s.pull.Head.SHA && isCommit(ids[1]) {
-				commit = ids[1]
-			}
+		if parents, err := repo.Parents(ctx, merge); err == nil && len(parents) == 2 && parents[1] == s.pull.Head.SHA {
+			commit = parents[0]
 		}
 	}
-	if _, err := s.git(ctx, "cat-file", "-e", commit+"^{tree}"); err != nil {
+	if err := repo.CheckTree(ctx, commit); err != nil {
 		return "", remove, &remedyError{summary: "The reviewed stack is not at hand",
 			detail: fmt.Sprintf("The stack of a pull request is held against the branch that it wants to be merged into, and the checkout does not have that one's commit %s (%s).", commit, strings.TrimSuffix(err.Error(), ".")),
-			remedy: "- uses: actions/checkout@v4\n  with:\n    fetch-depth: 2"}
+			remedy: checkoutStep}
 	}
-	tree, remove, err := s.tree(ctx, commit)
+	tree, remove, err := s.tree(ctx, repo, commit)
 	if err != nil {
 		return "", remove, &remedyError{summary: "The reviewed stack cannot be checked out", detail: sentenceOf(err.Error())}
 	}
@@ -48,19 +53,18 @@ func (s *step) base(ctx context.Context) (dir string, remove func() error, err e
 }
 
 // tree checks a commit out into a folder of the runner's, and gives what removes it again.
-func (s *step) tree(ctx context.Context, commit string) (dir string, remove func() error, err error) {
+func (s *step) tree(ctx context.Context, repo *git.Repo, commit string) (dir string, remove func() error, err error) {
 	none := func() error { return nil }
 	parent, err := os.MkdirTemp(s.env["RUNNER_TEMP"], "vpsync-tree-")
 	if err != nil {
 		return "", none, err
 	}
 	dir = filepath.Join(parent, "tree")
-	if _, err := s.git(ctx, "worktree", "add", "--detach", "--force", dir, commit); err != nil {
+	if err := repo.AddWorktree(ctx, dir, commit); err != nil {
 		return "", none, errors.Join(err, os.RemoveAll(parent))
 	}
 	return dir, func() error {
-		_, err := s.git(context.WithoutCancel(ctx), "worktree", "remove", "--force", dir)
-		return errors.Join(err, os.RemoveAll(parent))
+		return errors.Join(repo.RemoveWorktree(context.WithoutCancel(ctx), dir), os.RemoveAll(parent))
 	}, nil
 }
 
@@ -71,7 +75,11 @@ func (s *step) apart(ctx context.Context) (remove func() error, err error) {
 	if info, err := os.Lstat(filepath.Join(s.dir, ".git")); err != nil || !info.IsDir() {
 		return remove, nil
 	}
-	dir, remove, err := s.tree(ctx, "HEAD")
+	repo, err := s.repo(ctx)
+	dir := ""
+	if err == nil {
+		dir, remove, err = s.tree(ctx, repo, "HEAD")
+	}
 	if err != nil {
 		return remove, &remedyError{summary: "The pull request cannot be checked out", detail: sentenceOf(err.Error())}
 	}
@@ -92,21 +100,7 @@ func hasStack(dir string, info fs.FileInfo) bool {
 	return false
 }
 
-// git runs git on the checkout, without the programs, settings and questions that a repository or a machine may have for it.
-func (s *step) git(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	hardened := []string{"-C", s.workspace, "-c", "safe.directory=*", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "protocol.allow=never",
-		"-c", "core.autocrlf=false", "-c", "submodule.recurse=false", "-c", "gc.auto=0"}
-	c := exec.CommandContext(ctx, "git", append(hardened, args...)...)
-	c.Env = []string{"PATH=" + s.env["PATH"], "HOME=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "LC_ALL=C"}
-	if root := s.env["SYSTEMROOT"]; root != "" {
-		c.Env = append(c.Env, "SYSTEMROOT="+root)
-	}
-	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
-	if err := c.Run(); err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errs.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
+// repo is the repository of the checkout. The settings, programs and questions that a machine may have for git are not for it.
+func (s *step) repo(ctx context.Context) (*git.Repo, error) {
+	return git.Open(ctx, s.workspace, git.Options{Env: s.env, Home: os.DevNull, Offline: true, Timeout: 5 * time.Minute})
 }

@@ -72,7 +72,7 @@ func (s *step) planned(made *apply.Made) {
 		drift = drift || c.Action != plan.NoOp && (c.Cause == plan.CauseDrift || c.Cause == plan.CauseGone || c.Cause == plan.CauseBoth)
 	}
 	s.outputs["drift"] = fmt.Sprint(drift)
-	if s.pull != nil && s.marker.Digest == "" {
+	if s.inputs.command == "plan" && s.pull != nil { // what apply finds, nobody has looked at before it was merged
 		s.marker.Digest = made.Plan.Digest()
 		s.marker.Data, _ = json.Marshal(made.Plan.Fingerprints())
 	}

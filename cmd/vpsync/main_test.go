@@ -118,6 +118,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("QUICKSTART", filepath.Join(root, "examples", "quickstart"))
 			e.Setenv("THREE_HOSTS", filepath.Join(root, "examples", "three-hosts"))
 			e.Setenv("OWN_PROVIDER", filepath.Join(root, "examples", "own-provider"))
+			e.Setenv("ACTION", filepath.Join(root, "action"))
+			e.Setenv("GITLAB_PAGE", filepath.Join(root, "docs", "gitlab.md"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -94,7 +94,7 @@ func (w *workspace) saved(made *apply.Made, options plan.Options) (*plan.Saved, 
 		s.Endpoints[name], s.Definitions[name] = c.Endpoint(), c.Definition().Hash
 	}
 	for _, v := range w.request.Variables {
-		if w.stack.Declares(v.Name) && !w.stack.Secret(v.Name) {
+		if w.stack.Declares(v.Name) && !w.stack.Secret(v.Name) && !v.Withheld { // what is withheld here, whoever applies the plan has
 			s.Variables = append(s.Variables, v)
 		}
 	}

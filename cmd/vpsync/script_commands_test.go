@@ -42,6 +42,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"seed":             cmdSeed,
 		"tern":             cmdTern,
 		"github":           cmdGitHub,
+		"gitlab":           cmdGitLab,
 		"action":           cmdAction,
 		"daemon":           cmdDaemon,
 		"receiver":         cmdReceiver,

@@ -42,6 +42,49 @@ func readEverything(ctx context.Context, from stateStore) (*copied, error) {
 	return c, nil
 }
 
+// withoutDigests is what is copied to where no key is at hand: no digest of a secret either, as an apply there would record it. An open
+// request still tells which secrets it sent. n is how many digests were left out.
+func (c *copied) withoutDigests() (without *copied, n int) {
+	st := *c.State
+	st.SecretKeyID = ""
+	st.Resources, st.Leftovers, st.Intents = nil, nil, nil
+	for _, r := range c.Resources {
+		row := *r
+		n += len(r.Secrets)
+		row.Secrets = nil
+		st.Resources = append(st.Resources, &row)
+	}
+	for _, l := range c.Leftovers {
+		row := *l
+		n += len(l.Secrets)
+		row.Secrets = nil
+		st.Leftovers = append(st.Leftovers, &row)
+	}
+	for _, i := range c.Intents {
+		row := *i
+		n += len(i.Secrets)
+		row.Secrets = maps.Clone(i.Secrets)
+		for name := range row.Secrets {
+			row.Secrets[name] = state.Digest{}
+		}
+		st.Intents = append(st.Intents, &row)
+	}
+	return &copied{State: &st, rows: writesOf(&st), runs: c.runs, changes: c.changes}, n
+}
+
+// keyless leaves digests out that git would keep without their key being at hand for the next run, and says so.
+func (a *app) keyless(c *copied) *copied {
+	if a.env["VPSYNC_STATE_KEY"] != "" || !a.keptByGit() {
+		return c
+	}
+	without, n := c.withoutDigests()
+	if n > 0 {
+		fmt.Fprintf(a.errs, "VPSYNC_STATE_KEY is not set, so %s of secrets %s not brought to git: whether a secret changes will not be known.\n",
+			render.Plural(n, "digest"), map[bool]string{true: "is", false: "are"}[n == 1])
+	}
+	return without
+}
+
 // writesOf are the writes that put everything that is recorded into a state.
 func writesOf(st *state.State) []state.Write {
 	var all []state.Write

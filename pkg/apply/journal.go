@@ -122,6 +122,9 @@ func (r *run) send(ctx context.Context, q *request) (*spec.Object, error) {
 				return err
 			}
 			q.intent = &in
+			if err := r.mayBegin(); err != nil { // writing it may have taken as long as the lock lasts
+				return err
+			}
 		}
 		left = true
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -84,7 +85,7 @@ func TestTime(t *testing.T) {
 	begun, cases := time.Now(), 0
 	for _, c := range timeCases {
 		for name, story := range map[string]func(*testing.T, *world, *skewed, timeCase){
-			"life": timeOfLife, "crash": timeOfCrash, "lost": timeOfLostAnswer, "window": timeOfWindow, "broken lock": timeOfBrokenLock,
+			"life": timeOfLife, "crash": timeOfCrash, "lost": timeOfLostAnswer, "window": timeOfWindow, "broken lock": timeOfBrokenLock, "two runners": timeOfTwoRunners,
 		} {
 			t.Run(name+"/"+c.name, func(t *testing.T) {
 				cases++
@@ -202,6 +203,34 @@ func timeOfBrokenLock(t *testing.T, w *world, clock *skewed, c timeCase) {
 	require.Len(t, w.objects("server"), 1)
 }
 
+// timeOfTwoRunners: a run on another machine was stopped, and gave the lock back; what it had sent arrives half a minute later. This
+// machine's clock is right, until it jumps.
+func timeOfTwoRunners(t *testing.T, w *world, clock *skewed, c timeCase) {
+	w.far = newDeferring(w.store)
+	w.write(oneServer)
+	w.crashOn(apply.BoundaryIntent, 1)
+	time.AfterFunc(30*time.Second, func() {
+		_, err := w.sandbox.CreateMany([]spec.Object{{Kind: "server", CreatedAt: time.Now(), Values: spec.Values{
+			"name": cty.StringVal("web"), "plan": cty.StringVal("vps-small"), "location": cty.StringVal("AMS"),
+		}}})
+		require.NoError(t, err)
+	})
+	clock.jump(c.jump - c.off)
+	clock.suspend = c.sleep
+	began := time.Now()
+	result := w.apply()
+	if len(result.Questions) > 0 { // it looks older than its request: one clear question, which names it
+		require.Len(t, result.Questions, 1)
+		require.Contains(t, result.Questions[0].Detail, w.objects("server")[0].ID)
+		w.answer(c.name)
+		result = w.apply()
+	}
+	w.requireWell(result)
+	require.Less(t, time.Since(began), c.sleep+10*time.Minute, "the grace is waited for once")
+	require.Len(t, w.objects("server"), 1)
+	require.Zero(t, w.writes(false)["server.create"], "it was found")
+}
+
 func timeOfRetryAfter(t *testing.T, w *world, clock *skewed, name string, after func(time.Time) string) {
 	w.clock = clock
 	first := true
@@ -231,6 +260,24 @@ func timeOfRetryAfter(t *testing.T, w *world, clock *skewed, name string, after 
 		require.GreaterOrEqual(t, took, 39*time.Second)
 	}
 	require.Equal(t, 1, w.writes(true)["server.create"])
+}
+
+// TestALockThatIsLostWhileJournaling: a request waited for its turn, and while it was stamped anew the lock ran out. It does not leave.
+func TestALockThatIsLostWhileJournaling(t *testing.T) {
+	inDefinition(t, limitedTo(t, 1000, 5), func(t *testing.T, w *world) {
+		w.write(servers(6))
+		began := time.Now()
+		w.store.fail = func(int) error {
+			if time.Since(began) > 30*time.Minute { // the sixth is let through
+				w.store.broken = true
+			}
+			return nil
+		}
+		_, err := w.run(t.Context(), context.Background(), "apply")
+		require.ErrorIs(t, err, state.ErrLockLost)
+		require.Greater(t, time.Since(began), 30*time.Minute)
+		require.Len(t, w.objects("server"), 5)
+	})
 }
 
 // TestCreatedAround: what says of itself that it was created shortly before the request may be what the request made; what is older

@@ -129,7 +129,9 @@ func (r *run) settle(ctx context.Context, in *state.Intent) (settled bool, err e
 func (r *run) due(client *providers.Client, in *state.Intent) time.Time {
 	late := grace(client, r.Options.Grace)
 	opened := maxTime(in.Opened, r.patient)
-	if in.Run != r.Options.Run.ID && opened.After(r.begun) { // the clock was set back since: it left before this run began
+	// What another run sent left before this one began. Where runs are on several machines, when it did is by another clock than this one's;
+	// and an opened intent from the future is by a clock that was set back since.
+	if in.Run != r.Options.Run.ID && (opened.After(r.begun) || r.deferrer() != nil) {
 		opened = r.begun
 	}
 	if late > 0 {

@@ -25,6 +25,9 @@ type Options struct {
 	// Home, where it is not empty, is a folder that stands for the user's: neither the user's configuration nor the system's is read then.
 	// Whoever works in a user's own repository leaves it empty, since the credentials of its remote are configured there.
 	Home string
+	// Offline: no remote is spoken to, not even for what a partial clone lacks, so git sees no credentials; the repository may be another
+	// user's; and files are written as they are in it.
+	Offline bool
 	// Timeout is how long one run of git may take that talks to a remote; 0 is a minute.
 	Timeout time.Duration
 }
@@ -68,6 +71,15 @@ var hardened = []string{
 	"i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8",
 }
 
+// offline are the settings of [Options].Offline.
+var offline = []string{
+	"protocol.https.allow=never", "protocol.http.allow=never", "protocol.ssh.allow=never", "protocol.file.allow=never", "protocol.git.allow=never",
+	"safe.directory=*", "core.autocrlf=false",
+}
+
+// passedOffline are the variables that git sees where no remote is spoken to.
+var passedOffline = []string{"PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SystemRoot", "PATHEXT", "COMSPEC"}
+
 // passed are the variables that git sees of the environment. Those that say where a repository lies are not among them: a hook or an
 // alias that starts vpsync sets them.
 var passed = []string{
@@ -101,20 +113,25 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 
 func environment(o Options) []string {
 	env := []string{"GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_PROTOCOL_FROM_USER=0", "GIT_FLUSH=1", "GIT_OPTIONAL_LOCKS=0", "GCM_INTERACTIVE=never"}
-	for _, name := range passed {
+	names := passed
+	if o.Offline {
+		env, names = append(env, "GIT_NO_LAZY_FETCH=1"), passedOffline
+	}
+	always := len(env)
+	for _, name := range names {
 		if v, ok := o.Env[name]; ok {
 			env = append(env, name+"="+v)
 		}
 	}
 	for name := range maps.Keys(o.Env) { // a CI system may hand credentials over in these
-		if o.Home == "" && (name == "GIT_CONFIG_COUNT" || strings.HasPrefix(name, "GIT_CONFIG_KEY_") || strings.HasPrefix(name, "GIT_CONFIG_VALUE_")) {
+		if o.Home == "" && !o.Offline && (name == "GIT_CONFIG_COUNT" || strings.HasPrefix(name, "GIT_CONFIG_KEY_") || strings.HasPrefix(name, "GIT_CONFIG_VALUE_")) {
 			env = append(env, name+"="+o.Env[name])
 		}
 	}
 	if o.Home != "" { // the last of equal names counts
 		env = append(env, "HOME="+o.Home, "XDG_CONFIG_HOME="+o.Home, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null")
 	}
-	slices.Sort(env[6:])
+	slices.Sort(env[always:])
 	return env
 }
 
@@ -127,7 +144,11 @@ const mostSaid = 4 << 10
 // run runs git and gives what it printed. The error is an *Error, or the context's.
 func (r *Repo) run(ctx context.Context, in io.Reader, doing string, args ...string) (string, error) {
 	var all []string
-	for _, setting := range hardened {
+	settings := hardened
+	if r.options.Offline {
+		settings = slices.Concat(hardened, offline)
+	}
+	for _, setting := range settings {
 		all = append(all, "-c", setting)
 	}
 	begun := time.Now()
@@ -153,7 +174,7 @@ func (r *Repo) run(ctx context.Context, in io.Reader, doing string, args ...stri
 func said(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(strings.ReplaceAll(line, "\t", " "))
 		if line == "" || strings.HasPrefix(line, "hint:") {
 			continue
 		}
@@ -170,8 +191,10 @@ func said(text string) string {
 func rejections(out string) string {
 	var b strings.Builder
 	for line := range strings.Lines(out) {
-		if rest, ok := strings.CutPrefix(line, "!\t"); ok {
-			b.WriteString("\n" + rest)
+		if rest, ok := strings.CutPrefix(line, "!\t"); ok { // ID:REFERENCE, a tab, and why
+			what, why, _ := strings.Cut(rest, "\t")
+			_, ref, _ := strings.Cut(what, ":")
+			b.WriteString("\n" + ref + ": " + why)
 		}
 	}
 	return b.String()

@@ -15,10 +15,12 @@ type User struct {
 
 // Comment is one of a pull request's conversation.
 type Comment struct {
-	ID   int64  `json:"id"`
-	URL  string `json:"html_url"`
-	Body string `json:"body"`
-	User User   `json:"user"`
+	ID int64 `json:"id"`
+	// NodeID is its id in GraphQL.
+	NodeID string `json:"node_id"`
+	URL    string `json:"html_url"`
+	Body   string `json:"body"`
+	User   User   `json:"user"`
 }
 
 // Stored is a comment of vpsync's own, with its marker.
@@ -29,29 +31,56 @@ type Stored struct {
 
 // Viewer is who the token belongs to. It asks by GraphQL, since the REST API does not tell an app's token who it is.
 func (c *Client) Viewer(ctx context.Context) (User, error) {
-	var answer struct {
-		Data struct {
-			Viewer struct {
-				Login      string `json:"login"`
-				DatabaseID int64  `json:"databaseId"`
-			} `json:"viewer"`
-		} `json:"data"`
+	var data struct {
+		Viewer actor `json:"viewer"`
+	}
+	if err := c.graph(ctx, "{ viewer { login databaseId } }", nil, &data); err != nil {
+		return User{}, err
+	}
+	if data.Viewer.DatabaseID == 0 {
+		return User{}, &Error{Method: http.MethodPost, Path: "/graphql", Message: "it does not say whose token it is"}
+	}
+	return data.Viewer.user(), nil
+}
+
+// actor is a user in GraphQL.
+type actor struct {
+	Login      string `json:"login"`
+	DatabaseID int64  `json:"databaseId"`
+}
+
+func (a actor) user() User { return User{a.DatabaseID, a.Login} }
+
+// Editor is who changed a comment last, or nil where nobody has, or GitHub does not tell. It asks by GraphQL: the REST API knows no editor.
+func (c *Client) Editor(ctx context.Context, comment Comment) (*User, error) {
+	var data struct {
+		Node struct {
+			Editor *actor `json:"editor"`
+		} `json:"node"`
+	}
+	const query = "query($id: ID!) { node(id: $id) { ... on IssueComment { editor { login ... on Bot { databaseId } ... on User { databaseId } } } } }"
+	if err := c.graph(ctx, query, map[string]string{"id": comment.NodeID}, &data); err != nil || data.Node.Editor == nil {
+		return nil, err
+	}
+	u := data.Node.Editor.user()
+	return &u, nil
+}
+
+// graph asks by GraphQL.
+func (c *Client) graph(ctx context.Context, query string, variables map[string]string, data any) error {
+	answer := struct {
+		Data   any `json:"data"`
 		Errors []struct {
 			Message string `json:"message"`
 		} `json:"errors"`
+	}{Data: data}
+	if err := c.call(ctx, http.MethodPost, c.graphql, true, map[string]any{"query": query, "variables": variables}, &answer); err != nil {
+		return err
 	}
-	if err := c.call(ctx, http.MethodPost, c.graphql, true, map[string]string{"query": "{ viewer { login databaseId } }"}, &answer); err != nil {
-		return User{}, err
+	if len(answer.Errors) > 0 {
+		return &Error{Method: http.MethodPost, Path: "/graphql", Message: answer.Errors[0].Message}
 	}
-	v := answer.Data.Viewer
-	if v.DatabaseID == 0 {
-		message := "it does not say whose token it is"
-		if len(answer.Errors) > 0 {
-			message = answer.Errors[0].Message
-		}
-		return User{}, &Error{Method: http.MethodPost, Path: "/graphql", Message: message}
-	}
-	return User{v.DatabaseID, v.Login}, nil
+	return nil
 }
 
 // Comments are those of a pull request, the oldest first.

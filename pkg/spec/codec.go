@@ -22,7 +22,7 @@ type jsonValue struct {
 	Sensitive []string        `json:"sensitive,omitempty"`
 }
 
-// encodeValue keeps types, unknown parts and sensitive marks.
+// encodeValue keeps types, unknown parts and sensitive marks. What is withheld is unknown and sensitive, and remains so.
 func encodeValue(v cty.Value) (jsonValue, error) {
 	var j jsonValue
 	if v == cty.NilVal {
@@ -41,10 +41,13 @@ func encodeValue(v cty.Value) (jsonValue, error) {
 func (j *jsonValue) encode(v cty.Value, path string) (any, error) {
 	v, marks := v.Unmark()
 	for m := range marks {
-		if m != any(Sensitive) {
+		switch m {
+		case Sensitive:
+			j.Sensitive = append(j.Sensitive, path)
+		case withheld{}: // tells while a stack is evaluated
+		default:
 			return nil, fmt.Errorf("the value carries a mark that JSON cannot hold")
 		}
-		j.Sensitive = append(j.Sensitive, path)
 	}
 	ty := v.Type()
 	switch {

@@ -38,14 +38,15 @@ type Server struct {
 	// Log are the requests that came: method, path and query.
 	Log []string
 
-	nextID int64
-	http   *httptest.Server
-	pushes map[string]bool // whether a token of git's may push
+	nextID  int64
+	editors map[int64]github.User // who changed a comment last
+	http    *httptest.Server
+	pushes  map[string]bool // whether a token of git's may push
 }
 
 // Start begins to answer on a port of this machine.
 func Start(prefix string) *Server {
-	s := &Server{Repository: "acme/infra", Prefix: prefix, Tokens: map[string]github.User{BotToken: Bot}, Pulls: map[int]github.Pull{}, Comments: map[int][]github.Comment{}, nextID: 1000}
+	s := &Server{Repository: "acme/infra", Prefix: prefix, Tokens: map[string]github.User{BotToken: Bot}, Pulls: map[int]github.Pull{}, Comments: map[int][]github.Comment{}, nextID: 1000, editors: map[int64]github.User{}}
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL + prefix
 	return s
@@ -57,7 +58,7 @@ func (s *Server) Close() { s.http.Close() }
 // Say adds a comment.
 func (s *Server) Say(pull int, by github.User, body string) github.Comment {
 	s.nextID++
-	c := github.Comment{ID: s.nextID, URL: fmt.Sprintf("https://github.example/%s/pull/%d#issuecomment-%d", s.Repository, pull, s.nextID), Body: body, User: by}
+	c := github.Comment{ID: s.nextID, NodeID: fmt.Sprintf("IC_%d", s.nextID), URL: fmt.Sprintf("https://github.example/%s/pull/%d#issuecomment-%d", s.Repository, pull, s.nextID), Body: body, User: by}
 	s.Comments[pull] = append(s.Comments[pull], c)
 	return c
 }
@@ -108,7 +109,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		reply(w, http.StatusUnauthorized, map[string]string{"message": "Bad credentials"})
 	case r.URL.Path == graphql && r.Method == http.MethodPost:
-		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"login": user.Login, "databaseId": user.ID}}})
+		s.graph(w, r, user)
 	case !inRepository:
 		reply(w, http.StatusNotFound, map[string]string{"message": "Not Found"})
 	case commentsPath.MatchString(path):
@@ -132,6 +133,40 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	default:
 		reply(w, http.StatusNotFound, map[string]string{"message": "Not Found"})
 	}
+}
+
+// graph answers the two questions that are asked by GraphQL.
+func (s *Server) graph(w http.ResponseWriter, r *http.Request, user github.User) {
+	var asked struct {
+		Query     string            `json:"query"`
+		Variables map[string]string `json:"variables"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&asked)
+	of := func(u github.User) map[string]any { return map[string]any{"login": u.Login, "databaseId": u.ID} }
+	if strings.Contains(asked.Query, "viewer") {
+		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": of(user)}})
+		return
+	}
+	for _, list := range s.Comments {
+		for _, c := range list {
+			if c.NodeID == asked.Variables["id"] && strings.Contains(asked.Query, "editor") {
+				var editor any
+				if by, edited := s.editors[c.ID]; edited {
+					editor = of(by)
+				}
+				reply(w, http.StatusOK, map[string]any{"data": map[string]any{"node": map[string]any{"editor": editor}}})
+				return
+			}
+		}
+	}
+	reply(w, http.StatusOK, map[string]any{"data": map[string]any{"node": nil}, "errors": []map[string]any{{"message": "Could not resolve to a node"}}})
+}
+
+// Edit changes a comment, as its author or a maintainer may.
+func (s *Server) Edit(pull, i int, by github.User, body string) {
+	c := &s.Comments[pull][i]
+	c.Body = body
+	s.editors[c.ID] = by
 }
 
 func (s *Server) comments(w http.ResponseWriter, r *http.Request, user github.User, pull int) {
@@ -161,6 +196,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, user github.User
 				reply(w, http.StatusForbidden, map[string]string{"message": "Resource not accessible by integration"})
 			} else if body, ok := bodyOf(w, r); ok {
 				list[i].Body = body
+				s.editors[id] = user
 				reply(w, http.StatusOK, list[i])
 			}
 			return

@@ -298,10 +298,18 @@ func (c *complaint) outOfMemory() bool {
 	return strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") || strings.Contains(text, "failed to create new OS thread")
 }
 
-// reason is the first line that was said, or how the process ended.
+// mostReason is how much of what a child said is told, in bytes.
+const mostReason = 2 << 10
+
+// reason is what was said, in one line, or how the process ended.
 func (c *complaint) reason(err error) string {
-	if line, _, _ := strings.Cut(strings.TrimSpace(c.String()), "\n"); line != "" {
-		return line
+	text, _, _ := strings.Cut(c.String(), "\ngoroutine ") // where a runtime's own account begins
+	text = strings.Join(strings.Fields(text), " ")
+	if text == "" {
+		return err.Error()
 	}
-	return err.Error()
+	if len(text) > mostReason {
+		text = strings.ToValidUTF8(text[:mostReason], "") + "…"
+	}
+	return strings.TrimRight(text, ".")
 }

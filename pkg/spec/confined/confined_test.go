@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 				return
 			}
 		}
+	case "complaint":
+		fmt.Fprint(os.Stderr, "Error: it cannot go on\n\n  The disk is full.\n\ngoroutine 1 [running]:\nmain.main()\n")
+		os.Exit(1)
 	case "environment":
 		fmt.Fprint(os.Stderr, strings.Join(os.Environ(), " "))
 	}
@@ -212,6 +215,10 @@ func TestChildMisbehaves(t *testing.T) {
 			require.NotContains(t, diags[0].Detail, "PATH=")
 		})
 	}
+	t.Run("complaint", func(t *testing.T) { // all that it says, and nothing of a runtime's stacks
+		_, diags := confined.Load(t.Context(), t.TempDir(), options(t, "complaint"))
+		require.Equal(t, "The process that evaluates the untrusted stack ended: Error: it cannot go on The disk is full.", diags[0].Detail)
+	})
 	t.Run("no program", func(t *testing.T) {
 		_, diags := confined.Load(t.Context(), t.TempDir(), confined.Options{Program: filepath.Join(t.TempDir(), "none")})
 		require.Equal(t, "No process to evaluate in", diags[0].Summary)

@@ -18,7 +18,7 @@ func (s *Store) unusable(doing string, err error) error {
 	return &state.UnusableError{Path: s.ref, Err: err, Summary: "The state cannot be used", Detail: fmt.Sprintf("the state %s could not %s: %s", s.Where(), doing, err)}
 }
 
-// unreachable is about a remote that did not do what it was asked for.
+// unreachable is about a remote that did not answer.
 func (s *Store) unreachable(doing string, err error) error {
 	err = s.unusable(doing, err)
 	if own := (*state.UnusableError)(nil); errors.As(err, &own) && own.Remedy == "" {
@@ -26,6 +26,24 @@ func (s *Store) unreachable(doing string, err error) error {
 		own.Remedy = fmt.Sprintf("git ls-remote %s '%s'    # works once the remote and its credentials do", s.options.Remote, s.ref)
 	}
 	return err
+}
+
+// denied is about a remote that answers, and does not take what is pushed.
+func (s *Store) denied(doing string, err error) error {
+	err = s.unusable(doing, err)
+	if own := (*state.UnusableError)(nil); errors.As(err, &own) && own.Remedy == "" {
+		own.Summary = "The state's remote refuses what is pushed"
+		own.Remedy = fmt.Sprintf("permissions:\n  contents: write    # of a workflow of GitHub; elsewhere a token that may push %s", s.ref)
+	}
+	return err
+}
+
+// unpushed is about a push that failed: the remote does not answer, or does and refuses it.
+func (s *Store) unpushed(ctx context.Context, doing string, err error) error {
+	if _, asking := s.repo.Refs(ctx, s.options.Remote, s.ref); asking != nil {
+		return s.unreachable(doing, err)
+	}
+	return s.denied(doing, err)
 }
 
 func (s *Store) damaged(problem string) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/vpsync/vpsync/pkg/state/statetest"
 )
@@ -25,7 +26,42 @@ func inTime(t *testing.T, test func(t *testing.T, p *place)) {
 	})
 }
 
-func TestALockOutlivesItsHolderByALease(t *testing.T) {
+// TestLeases: whoever holds the lock of a state in a remote shows signs of life, and one that shows none loses it.
+func TestLeases(t *testing.T) {
+	carryOut(t, "E2", map[string]func(*testing.T){
+		"a lock outlives its holder by a lease":       testALockOutlivesItsHolderByALease,
+		"a holder that lives is named":                testAHolderThatLivesIsNamed,
+		"a holder stops after half a lease":           testAHolderStopsAfterHalfALease,
+		"a commit waits for a remote that comes back": testACommitWaitsForARemoteThatComesBack,
+		"who lost the lock writes nothing":            testWhoLostTheLockWritesNothing,
+		"what was deferred comes with a sign of life": testWhatWasDeferredComesWithASignOfLife,
+		"a race has one winner":                       testARaceHasOneWinner,
+	})
+}
+
+// TestRefusals: a remote refuses a push, once or for good, or its answer is lost.
+func TestRefusals(t *testing.T) {
+	carryOut(t, "E3", map[string]func(*testing.T){
+		"a lost answer":                   testALostAnswer,
+		"a remote that goes forward only": testARemoteThatGoesForwardOnly,
+		"a remote that refuses":           testARemoteThatRefuses,
+		"a remote that is busy":           testARemoteThatIsBusy, "a remote that went away": testARemoteThatWentAway,
+	})
+}
+
+// carryOut runs the cases of a family.
+func carryOut(t *testing.T, family string, cases map[string]func(*testing.T)) {
+	begun, ran := time.Now(), 0
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			ran++
+			test(t)
+		})
+	}
+	matrix.Ran(t, family, ran, begun)
+}
+
+func testALockOutlivesItsHolderByALease(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		dead, s := p.open(p.clone(), Options{}), p.open(p.clone(), Options{})
 		statetest.Take(t, dead, "dead")
@@ -58,7 +94,7 @@ func (p *place) refs() []string {
 	return strings.Fields(p.git(p.remote, "for-each-ref", "--format=%(refname)"))
 }
 
-func TestAHolderThatLivesIsNamed(t *testing.T) {
+func testAHolderThatLivesIsNamed(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		s := p.open(p.clone(), Options{})
 		l := statetest.Take(t, s, "one")
@@ -82,7 +118,7 @@ func TestAHolderThatLivesIsNamed(t *testing.T) {
 	})
 }
 
-func TestAHolderStopsAfterHalfALease(t *testing.T) {
+func testAHolderStopsAfterHalfALease(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		s := p.open(p.clone(), Options{})
 		l := statetest.Take(t, s, "one")
@@ -108,7 +144,7 @@ func TestAHolderStopsAfterHalfALease(t *testing.T) {
 	})
 }
 
-func TestACommitWaitsForARemoteThatComesBack(t *testing.T) {
+func testACommitWaitsForARemoteThatComesBack(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		s := p.open(p.clone(), Options{})
 		l := statetest.Take(t, s, "one")
@@ -130,7 +166,7 @@ func TestACommitWaitsForARemoteThatComesBack(t *testing.T) {
 	})
 }
 
-func TestWhoLostTheLockWritesNothing(t *testing.T) {
+func testWhoLostTheLockWritesNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		slow, other := p.open(p.clone(), Options{}), p.open(p.clone(), Options{})
 		l := statetest.Take(t, slow, "slow")
@@ -152,7 +188,7 @@ func TestWhoLostTheLockWritesNothing(t *testing.T) {
 	})
 }
 
-func TestWhatWasDeferredComesWithASignOfLife(t *testing.T) {
+func testWhatWasDeferredComesWithASignOfLife(t *testing.T) {
 	inTime(t, func(t *testing.T, p *place) {
 		s, reader := p.open(p.clone(), Options{}), p.open(p.clone(), Options{ReadOnly: true})
 		statetest.Take(t, s, "one")
@@ -168,7 +204,7 @@ func TestWhatWasDeferredComesWithASignOfLife(t *testing.T) {
 	})
 }
 
-func TestARaceHasOneWinner(t *testing.T) {
+func testARaceHasOneWinner(t *testing.T) {
 	p := newPlace(t)
 	first := p.open(p.clone(), Options{})
 	statetest.Take(t, first, "first")
@@ -186,8 +222,8 @@ func TestARaceHasOneWinner(t *testing.T) {
 	require.Equal(t, id, strings.Fields(p.git(p.remote, "rev-parse", "refs/vpsync/web"))[0], "what is there stays")
 }
 
-// TestALostAnswer: a push that was taken, and whose answer did not arrive, is seen to have been taken.
-func TestALostAnswer(t *testing.T) {
+// testALostAnswer: a push that was taken, and whose answer did not arrive, is seen to have been taken.
+func testALostAnswer(t *testing.T) {
 	p := newPlace(t)
 	s := p.open(p.clone(), Options{})
 	l := statetest.Take(t, s, "one")
@@ -199,8 +235,8 @@ func TestALostAnswer(t *testing.T) {
 	require.Len(t, statetest.Load(t, p.open(p.clone(), Options{ReadOnly: true})).Resources, 1)
 }
 
-// TestARemoteThatGoesForwardOnly: some are configured to take neither a commit in the place of another nor a deletion.
-func TestARemoteThatGoesForwardOnly(t *testing.T) {
+// testARemoteThatGoesForwardOnly: some are configured to take neither a commit in the place of another nor a deletion.
+func testARemoteThatGoesForwardOnly(t *testing.T) {
 	p := newPlace(t)
 	hook := "#!/bin/sh\nzero=$(echo $2 | tr 0-9a-f 0)\n[ $2 = $zero ] || { [ $3 != $zero ] && git merge-base --is-ancestor $2 $3; } || { echo denied >&2; exit 1; }\n"
 	require.NoError(t, os.WriteFile(filepath.Join(p.remote, "hooks", "update"), []byte(hook), 0o755))
@@ -213,7 +249,7 @@ func TestARemoteThatGoesForwardOnly(t *testing.T) {
 		statetest.Commit(t, s, state.PutResource{Resource: r}, state.AddChanges{Changes: []state.Change{{Run: "r", Address: r.Address, Action: "create", At: statetest.Start}}})
 	}
 	require.NoError(t, l.Release())
-	other := p.open(p.clone(), Options{})
+	other := p.open(p.clone(), Options{Beat: 40 * time.Millisecond})
 	next := statetest.Take(t, other, "two")
 	require.Len(t, statetest.Load(t, other).Resources, 2)
 	changes, err := other.Changes(t.Context(), "r")
@@ -223,12 +259,44 @@ func TestARemoteThatGoesForwardOnly(t *testing.T) {
 	require.NoError(t, next.Release())
 }
 
-func TestARemoteThatRefuses(t *testing.T) {
+func testARemoteThatRefuses(t *testing.T) {
 	p := newPlace(t)
 	s := p.open(p.clone(), Options{Beat: 40 * time.Millisecond})
 	statetest.Take(t, s, "one")
 	require.NoError(t, os.WriteFile(filepath.Join(p.remote, "hooks", "pre-receive"), []byte("#!/bin/sh\necho not on a Friday >&2\nexit 1\n"), 0o755))
 	err := s.Commit(t.Context(), state.SetSettled{})
 	require.ErrorContains(t, err, "not on a Friday")
+	var unusable *state.UnusableError
+	require.ErrorAs(t, err, &unusable)
+	require.Equal(t, "The state's remote refuses what is pushed", unusable.Summary)
+	require.NotRegexp(t, `\t|[0-9a-f]{40}`, err.Error())
 	require.False(t, errors.Is(err, state.ErrLockLost))
+}
+
+// testARemoteThatIsBusy: what is refused for once is pushed again as it is, so that a run stays one commit.
+func testARemoteThatIsBusy(t *testing.T) {
+	p := newPlace(t)
+	s := p.open(p.clone(), Options{Beat: 40 * time.Millisecond})
+	l := statetest.Take(t, s, "one")
+	statetest.Commit(t, s, state.PutAccount{Account: statetest.Account})
+	hook := filepath.Join(p.remote, "hooks", "pre-receive")
+	for _, name := range []string{"a", "b", "c"} {
+		require.NoError(t, os.WriteFile(hook, []byte("#!/bin/sh\nrm hooks/pre-receive\necho busy >&2\nexit 1\n"), 0o755))
+		statetest.Commit(t, s, state.PutResource{Resource: statetest.Server(name)})
+		require.NoFileExists(t, hook)
+	}
+	require.NoError(t, l.Release())
+	require.Equal(t, 2, strings.Count(p.git(p.remote, "log", "--format=%h", "refs/vpsync/web"), "\n"), "a new state, and the run")
+	require.Equal(t, []string{"refs/vpsync/web"}, p.refs())
+}
+
+// testARemoteThatWentAway is no refusal.
+func testARemoteThatWentAway(t *testing.T) {
+	p := newPlace(t)
+	s := p.open(p.clone(), Options{})
+	require.NoError(t, os.Rename(p.remote, p.remote+".away"))
+	_, err := s.Lock(t.Context(), statetest.Owner("one"))
+	var unusable *state.UnusableError
+	require.ErrorAs(t, err, &unusable)
+	require.Equal(t, "The state's remote does not answer", unusable.Summary)
 }

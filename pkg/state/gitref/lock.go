@@ -46,8 +46,11 @@ func (s *Store) readNote(ctx context.Context, id string) (note, error) {
 		return note{}, err
 	}
 	all, err := s.repo.Log(ctx, id, 1)
-	if err != nil || len(all) != 1 {
-		return note{}, cmpErr(err, errors.New("it has no commit"))
+	if err == nil && len(all) != 1 {
+		err = errors.New("it has no commit")
+	}
+	if err != nil {
+		return note{}, err
 	}
 	n := note{}
 	for i, c := range all[0].Message {
@@ -59,13 +62,6 @@ func (s *Store) readNote(ctx context.Context, id string) (note, error) {
 		}
 	}
 	return note{Owner: &state.Owner{}}, nil
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // watch looks at a lock again and again, until nobody holds it, its holder is seen to live, or it did not move for a lease of this
@@ -200,7 +196,7 @@ func (s *Store) putNote(ctx context.Context, from string, n note) (string, error
 			break
 		}
 	}
-	return "", s.unreachable("be locked", failed)
+	return "", s.denied("be locked", failed)
 }
 
 // Unlock breaks the lock with this id, whoever holds it, and waits for half a lease: a holder that has not noticed sends until then.
@@ -244,7 +240,7 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 		_, err = s.putNote(ctx, mine, note{BrokenAt: time.Now().UTC()})
 		return err
 	}
-	return s.unreachable("be unlocked", errors.New("its lock moved again and again"))
+	return s.unusable("be unlocked", errors.New("its lock moved again and again"))
 }
 
 // Holder is who holds the lock as far as the remote tells, or nil. The holder may be dead.

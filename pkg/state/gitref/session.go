@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -254,8 +255,11 @@ func (m *model) unline() {
 	}
 }
 
-// refusals is how often a remote that answers may refuse a push before that is taken for its last word.
-const refusals = 3
+// refusals is how often a remote that answers may refuse a push, of each form, before that is taken for its last word.
+const refusals = 2
+
+// forward: the remote says that it takes only what goes forward, in git's words or those of a host.
+var forward = regexp.MustCompile(`(?i)non-fast-forward|force[- ]push|deletion|delete`)
 
 // push pushes what was taken in, and moves the lock with it. It tries again while the lease lasts.
 func (l *lock) push(last bool) error {
@@ -302,16 +306,17 @@ func (l *lock) push(last bool) error {
 				return &state.UnusableError{Path: s.ref, Err: failed, Summary: "Somebody else has changed the state", Remedy: "run the command again",
 					Detail: fmt.Sprintf("the state %s was changed by something that does not hold its lock", s.Where())}
 			}
-			if refused++; refused >= refusals {
-				return s.unreachable("be written", failed)
-			}
-			if !l.linear || p.note == nil { // some remotes take only what goes forward
-				l.linear = true
+			refused++
+			switch plain := !l.linear || p.note == nil; {
+			case plain && (refused >= refusals || forward.MatchString(failed.Error())): // some remotes take only what goes forward
+				l.linear, refused = true, 0
 				if p.note == nil {
 					p.note = &note{BrokenAt: l.brokenAt}
 				}
 				updates, err = l.objects(ctx, p)
 				continue
+			case refused >= refusals:
+				return s.denied("be written", failed)
 			}
 		}
 		if sleep(ctx, s.options.Beat/4) != nil {

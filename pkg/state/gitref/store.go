@@ -293,10 +293,10 @@ func (s *Store) create(ctx context.Context) error {
 	}
 	id, err := s.commit(ctx, m, nil, "A new state", signature("vpsync", "localhost"))
 	if err != nil {
-		return s.unreachable("be made", err)
+		return s.unusable("be made", err)
 	}
 	if err := s.repo.Push(ctx, s.options.Remote, git.Update{Ref: s.ref, New: id}); err != nil {
-		return s.unreachable("be made", err)
+		return s.unpushed(ctx, "be made", err)
 	}
 	return nil
 }
