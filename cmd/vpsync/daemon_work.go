@@ -129,6 +129,7 @@ func (a *app) daemonReport(made *apply.Made, accounts apply.Accounts) (*daemon.R
 			open(row.Address, "")
 		}
 	}
+	r.Unsettled += len(plan.Behind(made.Config, made.State))
 	for _, waits := range p.Pending {
 		open(waits.Address, waits.Run)
 	}

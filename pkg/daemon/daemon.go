@@ -82,8 +82,8 @@ type Report struct {
 	Plan []byte `json:"-"`
 	// Graph is the dependency graph as SVG, as vpsync graph --svg draws it.
 	Graph []byte `json:"-"`
-	// Unsettled counts requests of which it is not known what they did, and objects that were made and not finished. Whoever writes
-	// next sees to them.
+	// Unsettled counts requests of which it is not known what they did, objects that were made and not finished, and what has yet to follow
+	// an object that was made anew. Whoever writes next sees to them.
 	Unsettled int `json:"unsettled,omitempty"`
 	// Open are the resources which that is about, and those that wait for them. What drifts of them does not show in a plan.
 	Open []Open `json:"open,omitempty"`

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -20,8 +21,8 @@ type Healing struct {
 
 // AsApplied is the configuration as it was when it was applied last: recorded resources that are still declared, with the values,
 // the account and the policy that are recorded of them, and nothing else. What an earlier run had yet to do for an object that it made is
-// taken from the configuration, unless its block names other resources by now: nobody recorded it. renewed are resources whose object is a new one after the
-// plan. An attribute that depends on them is as the configuration says once that is known, if nobody edited it: if then, the
+// taken from the configuration, unless its block names other resources by now: nobody recorded it. So is a reference to an object that
+// an earlier run has made anew since. renewed are resources whose object is a new one after the plan. An attribute that depends on them is as the configuration says once that is known, if nobody edited it: if then, the
 // configuration evaluated with the objects that are recorded (nil where none is renewed), has the applied value for it. A secret whose
 // digest is another than the one that was applied is withheld: nobody knows any more what it was. No argument is changed.
 func AsApplied(config, then *spec.Response, st *state.State, key state.Key, renewed func(spec.Address) bool) *spec.Response {
@@ -42,6 +43,7 @@ func AsApplied(config, then *spec.Response, st *state.State, key state.Key, rene
 	for _, r := range config.Resources {
 		if row := recorded[r.Address]; row != nil {
 			if was := resourceAsApplied(r, before[r.Address], row, key, renewed); was != nil {
+				maps.Copy(was.Values, behind(r, row, was.Values, st.Resources))
 				out.Resources = append(out.Resources, was)
 			}
 		}
@@ -95,6 +97,47 @@ func resourceAsApplied(r, then *spec.Resource, row *state.Resource, key state.Ke
 		was.Withheld = append(was.Withheld, name)
 	}
 	return &was
+}
+
+// Behind are resources whose recorded reference is to an object that is recorded no more: a run that made it anew ended before they
+// followed. Healing has them follow.
+func Behind(config *spec.Response, st *state.State) []spec.Address {
+	var all []spec.Address
+	for _, r := range config.Resources {
+		i := slices.IndexFunc(st.Resources, func(row *state.Resource) bool { return row.Address == r.Address && row.Deposed == "" })
+		if i >= 0 && len(behind(r, st.Resources[i], st.Resources[i].Applied, st.Resources)) > 0 {
+			all = append(all, r.Address)
+		}
+	}
+	return all
+}
+
+// behind are the references among applied values that are to objects which are recorded no more, each with the object that came in its
+// place. A block that names other resources than then may mean other objects.
+func behind(r *spec.Resource, row *state.Resource, applied spec.Values, recorded []*state.Resource) spec.Values {
+	if !slices.Equal(r.Uses, row.Uses) {
+		return nil
+	}
+	next := spec.Values{}
+	for name, v := range applied {
+		a := r.Kind.Attribute(name)
+		if a == nil || a.Refers == "" {
+			continue
+		}
+		holds := func(id string) func(*state.Resource) bool {
+			return func(on *state.Resource) bool {
+				return on.Account == row.Account && on.Address.Kind == a.Refers && on.ID == id
+			}
+		}
+		was, is := idOf(v), idOf(r.Values[name])
+		if was == "" || is == "" || slices.ContainsFunc(recorded, holds(was)) {
+			continue
+		}
+		if i := slices.IndexFunc(recorded, holds(is)); i >= 0 && recorded[i].Deposed == "" && slices.Contains(row.Uses, recorded[i].Address) {
+			next[name] = r.Values[name]
+		}
+	}
+	return next
 }
 
 // heals limits an ordered plan to what drifted and may be put back unasked. What waits for something else stays away with that.
@@ -174,6 +217,9 @@ func (p *planner) heal(d *decision) bool {
 func (p *planner) mayHeal(d *decision, renewed func(spec.Address) bool) bool {
 	c := d.change
 	follows := c.Cause == CauseDepends && slices.ContainsFunc(d.desired.Uses, renewed)
+	if c.Action == Update && !slices.ContainsFunc(c.Attributes, func(at AttributeChange) bool { return d.kind.Attribute(at.Name).Refers == "" }) {
+		follows = true // see behind: nothing else that was not applied is in the plan
+	}
 	if c.NeedsHand || !(c.Cause == CauseDrift || c.Cause == CauseGone || c.Cause == CauseResumed || follows) {
 		return false
 	}
