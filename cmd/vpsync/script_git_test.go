@@ -22,6 +22,9 @@ func cmdKillEachRunner(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		args = args[2:]
 	}
+	if *sweepAll {
+		step = 1
+	}
 	if len(args) < 3 {
 		ts.Fatalf("usage: kill-each-runner [-every N] VAR STACK ARG...")
 	}
