@@ -211,6 +211,33 @@ func TestBudgetWithoutHeaders(t *testing.T) {
 	require.Equal(t, "[1h0m0s]", sprint(virtual.slept))
 }
 
+// TestBudgetStrayRefusal: a refusal that asks for a moment, or for nothing, costs that moment: of a window of which the API said, and says
+// again, that it has room, nothing is given up.
+func TestBudgetStrayRefusal(t *testing.T) {
+	const hour = "1767326645" // from the beginning, in Unix seconds
+	for name, c := range map[string]struct {
+		header []string
+		want   string
+	}{
+		"says for how long": {header: []string{"Retry-After", "11"}, want: "[11s]"},
+		"says nothing":      {want: "[1s]"},
+		"says both":         {header: []string{"Retry-After", "11", "X-Limit", "5", "X-Remaining", "3", "X-Reset", hour}, want: "[11s]"},
+		"is empty":          {header: []string{"Retry-After", "11", "X-Limit", "5", "X-Remaining", "0", "X-Reset", hour}, want: "[11s 59m49s]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual := newClock()
+			room := func(n string) *http.Response { return says(200, "[]", "X-Limit", "5", "X-Remaining", n, "X-Reset", hour) }
+			s := &script{answers: answers(room("4"), says(429, "", c.header...), room("2"), room("1"), room("0"))}
+			cl := client(t, limited, s, func(c *providers.Config) { c.Clock = virtual })
+			for range 4 {
+				_, err := cl.List(t.Context(), "box")
+				require.NoError(t, err)
+			}
+			require.Equal(t, c.want, sprint(virtual.slept))
+		})
+	}
+}
+
 // TestAbsurdReset: no header makes a run wait for years.
 func TestAbsurdReset(t *testing.T) {
 	virtual := newClock()
