@@ -236,7 +236,11 @@ func (b *budget) learn(class string, op *Operation, a *answer, sent time.Time) {
 	}
 	if a.wait.given {
 		// What is left of a window that lasts longer stays as the answers told it: a refusal that asks for less was not about that.
-		w.held = now.Add(min(a.wait.duration, w.class.Per))
+		wait := min(a.wait.duration, w.class.Per)
+		if w.silent >= maxRefusals { // for longer than a window: each of many would wait for another one in vain
+			wait = atLeast(0)
+		}
+		w.held = now.Add(wait)
 		if w.reset.Before(w.held) {
 			w.reset, w.remaining = w.held, 0
 		}

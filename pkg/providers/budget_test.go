@@ -226,7 +226,9 @@ func TestBudgetStrayRefusal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual := newClock()
-			room := func(n string) *http.Response { return says(200, "[]", "X-Limit", "5", "X-Remaining", n, "X-Reset", hour) }
+			room := func(n string) *http.Response {
+				return says(200, "[]", "X-Limit", "5", "X-Remaining", n, "X-Reset", hour)
+			}
 			s := &script{answers: answers(room("4"), says(429, "", c.header...), room("2"), room("1"), room("0"))}
 			cl := client(t, limited, s, func(c *providers.Config) { c.Clock = virtual })
 			for range 4 {
@@ -236,6 +238,42 @@ func TestBudgetStrayRefusal(t *testing.T) {
 			require.Equal(t, c.want, sprint(virtual.slept))
 		})
 	}
+}
+
+// TestBudgetGivenUp: where refusals say nothing for longer than a window, not every request of a run waits for another one: each goes and
+// sees, once.
+func TestBudgetGivenUp(t *testing.T) {
+	virtual := newClock()
+	sent, well := 0, false
+	c := client(t, limited, tripper(func(*http.Request) (*http.Response, error) {
+		if sent++; well {
+			return says(200, "[]"), nil
+		}
+		return says(429, ""), nil
+	}), func(c *providers.Config) { c.Clock = virtual })
+	refused := func() {
+		_, err := c.List(t.Context(), "box")
+		var e *providers.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, 429, e.Status)
+		require.Equal(t, time.Hour, e.RetryAfter)
+	}
+	refused()
+	require.Equal(t, 8, sent)
+	waited := virtual.total()
+	require.Greater(t, waited, time.Hour)
+	require.Less(t, waited, 2*time.Hour)
+	for range 20 {
+		refused()
+	}
+	require.Equal(t, 28, sent)
+	require.Equal(t, waited+20*time.Second, virtual.total())
+	well = true
+	for range 3 {
+		_, err := c.List(t.Context(), "box")
+		require.NoError(t, err)
+	}
+	require.Equal(t, 31, sent)
 }
 
 // TestAbsurdReset: no header makes a run wait for years.
