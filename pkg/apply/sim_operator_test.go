@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (w *simWorld) answer(out simOutcome, last simOptions) simOptions {
 			next.gone = true
 			w.tell("operator: that was really all deleted")
 		case plan.AskTwin:
-			if w.twins(*q.Address, last) {
+			if w.twins(q, *q.Address, out, last) {
 				next.adopt = true
 			}
 		case plan.AskNeedsHand:
@@ -59,7 +60,8 @@ func (w *simWorld) instanceOf(address spec.Address) *simInstance {
 }
 
 // twins answers for an object that exists already and is somebody else's: it is adopted, or its owner deletes it.
-func (w *simWorld) twins(address spec.Address, last simOptions) (adopt bool) {
+// One that was deleted or renamed while the run looked at the account needs no answer: the next run sees that.
+func (w *simWorld) twins(q plan.Question, address spec.Address, out simOutcome, last simOptions) (adopt bool) {
 	i := w.instanceOf(address)
 	if i == nil {
 		w.broken("%s is asked about and not declared", address)
@@ -72,6 +74,14 @@ func (w *simWorld) twins(address spec.Address, last simOptions) (adopt bool) {
 		return w.isForeign(k) && o.Kind == i.kind.Name && v != cty.NilVal && !v.IsNull() && v.RawEquals(i.distinctValue())
 	})
 	if len(twins) == 0 {
+		if slices.ContainsFunc(w.former, func(f simFormer) bool {
+			return f.key.account == i.account.name && f.key.kind == i.kind.Name && !f.until.Before(out.began) &&
+				f.apart != cty.NilVal && !f.apart.IsNull() && f.apart.RawEquals(i.distinctValue()) && strings.Contains(q.Summary+q.Detail, f.key.id)
+		}) {
+			w.tell("operator: the twin of %s is none any more", address)
+			w.counted("twins that were gone when asked about")
+			return false
+		}
 		w.broken("%s is said to have a twin, and nobody made one", address)
 	}
 	if len(twins) == 1 && !last.adopt && w.rng.IntN(2) == 0 {
@@ -113,7 +123,7 @@ func (w *simWorld) hand(q plan.Question, out simOutcome, last simOptions, edited
 		i.unsupported, i.prevent, edited[i.simBlock] = spec.UnsupportedForget, false, true
 	case last.adopt:
 		w.tell("operator: no adoption of %s", address)
-		w.twins(address, last)
+		w.twins(q, address, out, last)
 	default:
 		w.broken("P4: %s needs a hand, and says that it may be left behind", address)
 	}

@@ -35,6 +35,7 @@ func (s *lockedSource) Uint64() uint64 {
 // simFate is what befalls one run: where it dies, is interrupted, loses its lock, meets another, and where somebody changes the account.
 type simFate struct {
 	world   *simWorld
+	process *simProcess
 	mu      sync.Mutex
 	n       int
 	at      map[int]func(point string) error
@@ -44,8 +45,8 @@ type simFate struct {
 }
 
 // fate draws what befalls the next run.
-func (w *simWorld) fate(interrupt, cancel func()) *simFate {
-	f := &simFate{world: w, at: map[int]func(string) error{}}
+func (w *simWorld) fate(p *simProcess, interrupt, cancel func()) *simFate {
+	f := &simFate{world: w, process: p, at: map[int]func(string) error{}}
 	if w.calm() {
 		return f
 	}
@@ -115,7 +116,15 @@ func (f *simFate) boundary(point string) error {
 	if do == nil {
 		return nil
 	}
+	defer f.process.stands(time.Now())
 	return do(point)
+}
+
+// stands takes the time since then for none of the process's own.
+func (p *simProcess) stands(since time.Time) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.away += time.Since(since)
 }
 
 // usurped: a lock was broken while its holder lives.
@@ -256,6 +265,9 @@ func (w *simWorld) change(a *simAccount, o simObj) string {
 	if at == distinct(k) {
 		v = distinctText(at, 5000+w.rng.IntN(1000))
 	}
+	if at == distinct(k) {
+		w.parts(a, o)
+	}
 	if _, err := a.sandbox.Set(o.Kind, o.ID, spec.Values{at.Name: v}); err != nil {
 		w.tell("    setting %s of %s: %v", at.Name, o.ID, err)
 		return ""
@@ -270,6 +282,7 @@ func (w *simWorld) change(a *simAccount, o simObj) string {
 }
 
 func (w *simWorld) delete(a *simAccount, o simObj) string {
+	w.parts(a, o)
 	if err := a.sandbox.Delete(o.Kind, o.ID); err != nil {
 		w.tell("    %v", err)
 		return ""
@@ -277,6 +290,15 @@ func (w *simWorld) delete(a *simAccount, o simObj) string {
 	delete(w.foreign, simKey{a.name, o.Kind, o.ID})
 	w.counted("others: delete")
 	return "deleted " + o.Kind + " " + o.ID
+}
+
+// parts remembers what an object of others is called, which is about to be deleted or renamed.
+func (w *simWorld) parts(a *simAccount, o simObj) {
+	if key := (simKey{a.name, o.Kind, o.ID}); w.isForeign(key) {
+		if apart := distinct(a.def.Schema.Kinds[o.Kind]); apart != nil {
+			w.former = append(w.former, simFormer{key, o.Values[apart.Name], time.Now()})
+		}
+	}
 }
 
 // copied are values that make another of an object.

@@ -128,6 +128,7 @@ func (v *simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		// It looked at its lock, and was stopped for a while before its request left: a laptop that sleeps.
 		v.world.struck(fault, what)
+		defer v.process.stands(time.Now())
 		time.Sleep(time.Duration(1+chance.IntN(30)) * time.Minute)
 		s := sent()
 		s.unknown()

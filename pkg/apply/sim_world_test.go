@@ -17,6 +17,7 @@ import (
 	"github.com/vpsync/vpsync/pkg/sandbox"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // simWorld is everything that exists in one simulation. It all comes of the seed: nothing in it looks at a real clock, at the order of a
@@ -32,6 +33,7 @@ type simWorld struct {
 	store       *simState
 	rate        float64                    // of requests that something befalls
 	foreign     map[simKey]simObj          // what others have in the accounts, as it must stay
+	former      []simFormer                // what others had
 	touched     map[simKey]map[string]bool // attributes that others have set
 	background  sync.WaitGroup             // requests that are carried out late
 	depth       int                        // of runs within runs
@@ -76,12 +78,21 @@ func (a *simAccount) kinds() []*spec.Kind {
 
 type simKey struct{ account, kind, id string }
 
+// simFormer is an object of others that was deleted, or that they call otherwise now.
+type simFormer struct {
+	key   simKey
+	apart cty.Value // what it was called
+	until time.Time
+}
+
 // simProcess is one vpsync, from its start until it ends or is killed.
 type simProcess struct {
+	world    *simWorld
 	name     string
 	lock     string
 	requests int
 	began    time.Time
+	away     time.Duration // it stood still, or waited for what the simulation did in its place
 }
 
 // simState is the state's store as the processes of a machine share it: one at a time has the lock, and the system frees it when its
@@ -96,7 +107,8 @@ type simState struct {
 // simHandle is the store as one process has it open.
 type simHandle struct {
 	*simState
-	lock string
+	lock  string
+	adopt bool // what its process was told
 }
 
 func (h *simHandle) Commit(ctx context.Context, writes ...state.Write) error {
@@ -113,6 +125,9 @@ func (h *simHandle) Commit(ctx context.Context, writes ...state.Write) error {
 	}
 	before := serial()
 	err := h.memory.Commit(ctx, writes...)
+	if err == nil {
+		h.world.recorded(h.adopt, writes)
+	}
 	if after := serial(); err == nil && after <= before {
 		h.world.violated("P7: a commit took the serial from %d to %d", before, after)
 	}
@@ -227,6 +242,7 @@ type simOutcome struct {
 	crashed bool
 	stopped bool
 	locked  bool
+	began   time.Time
 }
 
 // well: exit code 0.
@@ -244,7 +260,7 @@ func (o simOutcome) questions() []plan.Question {
 func (w *simWorld) open(o simOptions) (*simProcess, *apply.Runner, *simHandle) {
 	w.mu.Lock()
 	w.processes++
-	p := &simProcess{name: fmt.Sprintf("%s %d", o.command, w.processes), lock: fmt.Sprintf("lock-%d", w.processes), began: time.Now()}
+	p := &simProcess{world: w, name: fmt.Sprintf("%s %d", o.command, w.processes), lock: fmt.Sprintf("lock-%d", w.processes), began: time.Now()}
 	w.mu.Unlock()
 	accounts, schemas := apply.Accounts{}, map[string]*spec.Schema{}
 	for _, a := range w.accounts {
@@ -261,7 +277,7 @@ func (w *simWorld) open(o simOptions) (*simProcess, *apply.Runner, *simHandle) {
 	if diags.HasErrors() {
 		w.broken("the configuration does not load: %s", diagnosticsText(diags))
 	}
-	h := &simHandle{simState: w.store}
+	h := &simHandle{simState: w.store, adopt: o.adopt}
 	return p, &apply.Runner{
 		Store: h, Accounts: accounts,
 		Planner: &apply.Planner{
@@ -296,7 +312,7 @@ func (w *simWorld) run(o simOptions) simOutcome {
 	stop, interrupt := context.WithCancel(context.Background())
 	defer cancel()
 	defer interrupt()
-	fate := w.fate(interrupt, cancel)
+	fate := w.fate(p, interrupt, cancel)
 	r.Options.Boundary = fate.boundary
 	r.Options.Emit = func(e apply.Event) {
 		if e.Type == apply.EventWaiting {
@@ -306,6 +322,7 @@ func (w *simWorld) run(o simOptions) simOutcome {
 	}
 	drifts := w.drifts
 	out := w.carryOut(ctx, stop, r)
+	out.began = p.began
 	out.crashed = errors.Is(out.err, errCrash)
 	out.stopped = fate.stopped
 	if err := lock.Release(); err != nil { // a process that dies loses its lock, too

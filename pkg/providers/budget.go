@@ -235,9 +235,14 @@ func (b *budget) learn(class string, op *Operation, a *answer, sent time.Time) {
 		w.hear(int(min(remaining, maxRequests)), time.Unix(reset, 0).Add(b.skew), dated, now)
 	}
 	if a.wait.given {
-		w.remaining, w.held = 0, now.Add(min(a.wait.duration, w.class.Per))
+		// What is left of a window that lasts longer stays as the answers told it: a refusal that asks for less was not about that.
+		wait := min(a.wait.duration, w.class.Per)
+		if w.silent >= maxRefusals { // for longer than a window: each of many would wait for another one in vain
+			wait = atLeast(0)
+		}
+		w.held = now.Add(wait)
 		if w.reset.Before(w.held) {
-			w.reset = w.held
+			w.reset, w.remaining = w.held, 0
 		}
 	}
 }

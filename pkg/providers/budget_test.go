@@ -211,6 +211,71 @@ func TestBudgetWithoutHeaders(t *testing.T) {
 	require.Equal(t, "[1h0m0s]", sprint(virtual.slept))
 }
 
+// TestBudgetStrayRefusal: a refusal that asks for a moment, or for nothing, costs that moment: of a window of which the API said, and says
+// again, that it has room, nothing is given up.
+func TestBudgetStrayRefusal(t *testing.T) {
+	const hour = "1767326645" // from the beginning, in Unix seconds
+	for name, c := range map[string]struct {
+		header []string
+		want   string
+	}{
+		"says for how long": {header: []string{"Retry-After", "11"}, want: "[11s]"},
+		"says nothing":      {want: "[1s]"},
+		"says both":         {header: []string{"Retry-After", "11", "X-Limit", "5", "X-Remaining", "3", "X-Reset", hour}, want: "[11s]"},
+		"is empty":          {header: []string{"Retry-After", "11", "X-Limit", "5", "X-Remaining", "0", "X-Reset", hour}, want: "[11s 59m49s]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual := newClock()
+			room := func(n string) *http.Response {
+				return says(200, "[]", "X-Limit", "5", "X-Remaining", n, "X-Reset", hour)
+			}
+			s := &script{answers: answers(room("4"), says(429, "", c.header...), room("2"), room("1"), room("0"))}
+			cl := client(t, limited, s, func(c *providers.Config) { c.Clock = virtual })
+			for range 4 {
+				_, err := cl.List(t.Context(), "box")
+				require.NoError(t, err)
+			}
+			require.Equal(t, c.want, sprint(virtual.slept))
+		})
+	}
+}
+
+// TestBudgetGivenUp: where refusals say nothing for longer than a window, not every request of a run waits for another one: each goes and
+// sees, once.
+func TestBudgetGivenUp(t *testing.T) {
+	virtual := newClock()
+	sent, well := 0, false
+	c := client(t, limited, tripper(func(*http.Request) (*http.Response, error) {
+		if sent++; well {
+			return says(200, "[]"), nil
+		}
+		return says(429, ""), nil
+	}), func(c *providers.Config) { c.Clock = virtual })
+	refused := func() {
+		_, err := c.List(t.Context(), "box")
+		var e *providers.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, 429, e.Status)
+		require.Equal(t, time.Hour, e.RetryAfter)
+	}
+	refused()
+	require.Equal(t, 8, sent)
+	waited := virtual.total()
+	require.Greater(t, waited, time.Hour)
+	require.Less(t, waited, 2*time.Hour)
+	for range 20 {
+		refused()
+	}
+	require.Equal(t, 28, sent)
+	require.Equal(t, waited+20*time.Second, virtual.total())
+	well = true
+	for range 3 {
+		_, err := c.List(t.Context(), "box")
+		require.NoError(t, err)
+	}
+	require.Equal(t, 31, sent)
+}
+
 // TestAbsurdReset: no header makes a run wait for years.
 func TestAbsurdReset(t *testing.T) {
 	virtual := newClock()

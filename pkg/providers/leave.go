@@ -69,7 +69,7 @@ func (c *Client) WaitGone(ctx context.Context, kind, id string, atOnce bool, see
 				seen(o)
 			}
 		}
-		if now.Sub(start) >= k.Leave.Timeout {
+		if at.Sub(start) >= k.Leave.Timeout { // as in Wait: by when the look began
 			if err != nil {
 				return err
 			}

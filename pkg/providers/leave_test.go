@@ -78,6 +78,25 @@ func TestWaitGone(t *testing.T) {
 	})
 }
 
+// TestWaitGoneHeldBack: what the first page showed before a rate limit held the second one back is looked at once more.
+func TestWaitGoneHeldBack(t *testing.T) {
+	src := strings.Replace(strings.Replace(lingering, "}\n\nkind", "\n"+byNumber+"\n}\n\nkind", 1), "  read {\n    request    = \"GET /boxes/{id}\"\n    documented = true\n  }\n", "", 1)
+	synctest.Test(t, func(t *testing.T) {
+		gone, refused := time.Now().Add(time.Minute), false
+		api := tripper(func(r *http.Request) (*http.Response, error) {
+			switch {
+			case r.URL.Query().Get("page") == "1" && time.Now().Before(gone):
+				return says(200, `{"data":[{"id":"7","status":"dying"},{"id":"8","status":"up"}],"meta":{"pages":2}}`), nil
+			case r.URL.Query().Get("page") == "2" && !refused:
+				refused = true
+				return says(429, "", "Retry-After", "3600"), nil
+			}
+			return says(200, `{"data":[{"id":"9","status":"up"}],"meta":{"pages":2}}`), nil
+		})
+		require.NoError(t, client(t, src, api, realTime).WaitGone(t.Context(), "box", "7", false, nil))
+	})
+}
+
 // TestWaitGoneTogether: many that go cost a list each interval.
 func TestWaitGoneTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -89,7 +89,8 @@ func (c *Client) Wait(ctx context.Context, kind, id string, seen func(spec.Objec
 		case now.Sub(missing) >= c.Lag():
 			return last, &NotReadyError{Kind: kind, ID: id, Missing: true, Waited: now.Sub(start)}
 		}
-		if now.Sub(start) >= k.Wait.Timeout {
+		// A look that a rate limit held back may have begun long ago: what it saw says nothing of now.
+		if at.Sub(start) >= k.Wait.Timeout {
 			if err != nil {
 				return last, err
 			}

@@ -162,6 +162,43 @@ func TestWaitThroughAnOutage(t *testing.T) {
 	})
 }
 
+// TestWaitHeldBack: a list of which a rate limit held back the second page says nothing of what its first page showed an hour ago. One
+// look more does; it ends the wait, whatever it sees.
+func TestWaitHeldBack(t *testing.T) {
+	src := strings.Replace(slowLists, "}\n\nkind", "\n"+byNumber+"\n}\n\nkind", 1)
+	for name, c := range map[string]struct {
+		up   time.Duration
+		want string
+	}{
+		"ready meanwhile": {up: time.Minute},
+		"never":           {up: 24 * time.Hour, want: `box 7 is not ready after 1h0m20s: its status is "building"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &builder{up: map[string]time.Time{"7": time.Now().Add(c.up)}}
+				refused := false
+				api := tripper(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Query().Get("page") == "1" {
+						return says(200, fmt.Sprintf(`{"data":[{"id":"7","status":%q},{"id":"8","status":"up"}],"meta":{"pages":2}}`, b.status("7"))), nil
+					}
+					if !refused {
+						refused = true
+						return says(429, "", "Retry-After", "3600"), nil
+					}
+					return says(200, `{"data":[{"id":"9","status":"up"}],"meta":{"pages":2}}`), nil
+				})
+				o, err := client(t, src, api, realTime).Wait(t.Context(), "box", "7", nil)
+				if c.want != "" {
+					require.ErrorContains(t, err, c.want)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, "up", o.Status)
+			})
+		})
+	}
+}
+
 func TestWaitInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &builder{up: map[string]time.Time{"7": time.Now().Add(time.Hour)}}
