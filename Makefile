@@ -11,7 +11,9 @@ export GOGC ?= 300
 # Tests that mount, trace or make namespaces: make test-root.
 MACHINE := ^(TestFullDisk|TestContainers|TestSystemCalls)$$
 # Tests of many processes that share nothing, or of one goroutine: the race detector would find nothing in them that others do not show it.
-PROCESSES := ^(TestFullDisk|TestContainers|TestSystemCalls|TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*)$$
+PROCESSES := ^(TestFullDisk|TestContainers|TestSystemCalls|TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*|TestThousandUnchangedServers)$$
+# Packages of one goroutine.
+ALONE := /(pkg/spec|pkg/plan/render|pkg/plan/render/graph|internal/mutants)$$
 
 .DEFAULT_GOAL := help
 
@@ -78,7 +80,7 @@ test-browser: ## the status page in a real Chromium; SHOTS=FOLDER keeps pictures
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m -skip '$(PROCESSES)|^TestScript$$/^(git-kill|three-hosts-kill|team|git|git-migrate|scale|completion)$$' ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m -skip '$(PROCESSES)|^TestScript$$/^(git-kill|three-hosts-kill|team|git|git-migrate|scale|completion)$$' $$($(GO) list ./... | grep -vE '$(ALONE)')
 
 .PHONY: check
 check: ## format, module files, static analysis, pinned versions, pages that are made of the program
