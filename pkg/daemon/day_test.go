@@ -55,6 +55,8 @@ func (w *fakeWork) set(change func()) {
 }
 
 func (w *fakeWork) Validate(_ context.Context, at Checkout) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.bad[at.Commit] {
 		return errors.New("it does not validate")
 	}
