@@ -11,7 +11,7 @@ export GOGC ?= 300
 # Tests that mount, trace or make namespaces: make test-root.
 MACHINE := ^(TestFullDisk|TestContainers|TestSystemCalls)$$
 # Tests of many processes that share nothing, or of one goroutine: the race detector would find nothing in them that others do not show it.
-PROCESSES := ^(TestFullDisk|TestContainers|TestSystemCalls|TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*|TestThousandUnchangedServers)$$
+PROCESSES := ^(TestFullDisk|TestContainers|TestSystemCalls|TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*|TestThousandUnchangedServers|TestCrashEverywhere|TestCrashFarFromTheState|TestLostAnswers|TestTime)$$
 # Packages of one goroutine.
 ALONE := /(pkg/spec|pkg/plan/render|pkg/plan/render/graph|internal/mutants)$$
 
