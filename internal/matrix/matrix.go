@@ -38,6 +38,7 @@ const (
 	Race   Capability = "race"   // built with -race
 	Root   Capability = "root"   // may mount a file system
 	Strace Capability = "strace" // has strace, and may trace
+	Git    Capability = "git"    // has git
 	// Chromium may be started, by one of the names under which it is installed.
 	Chromium Capability = "chromium"
 )
@@ -92,6 +93,8 @@ type Count struct {
 
 // Ran says that a family has been carried out in so many cases, since begun. The test fails where those are fewer than the
 // family's floor, unless it was asked for less: by -short, or by a -run that picks cases.
+//
+// The race detector is asked for less at any rate, as -short; what is done under it counts as a family of its own, "RB" for "B".
 func Ran(t testing.TB, family string, cases int, begun time.Time) {
 	t.Helper()
 	ran(t, family, cases, begun, func(f Family) int { return f.Floor })
@@ -109,7 +112,13 @@ func ran(t testing.TB, family string, cases int, begun time.Time, floorOf func(F
 	if err != nil {
 		t.Fatal(err)
 	}
+	if raceEnabled {
+		family = "R" + family
+	}
 	i := slices.IndexFunc(all, func(f Family) bool { return f.Name == family })
+	if i < 0 && raceEnabled {
+		return // one of which the detector learns nothing
+	}
 	if i < 0 {
 		t.Fatalf("families.txt does not have %s", family)
 	}
@@ -146,8 +155,8 @@ func has(c Capability) bool {
 		return raceEnabled
 	case Root:
 		return os.Geteuid() == 0
-	case Strace:
-		_, err := exec.LookPath("strace")
+	case Strace, Git:
+		_, err := exec.LookPath(string(c))
 		return err == nil
 	case Chromium:
 		return slices.ContainsFunc([]string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, func(name string) bool {
@@ -160,7 +169,7 @@ func has(c Capability) bool {
 
 // partial: not all cases are wanted.
 func partial() bool {
-	if testing.Short() {
+	if testing.Short() && !raceEnabled {
 		return true
 	}
 	run := flag.Lookup("test.run")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/daemon"
 	"github.com/vpsync/vpsync/pkg/daemon/source"
 )
@@ -15,6 +16,7 @@ import (
 // run runs git as a user does, in a home that is empty.
 func run(t *testing.T, dir string, args ...string) string {
 	t.Helper()
+	matrix.Need(t, matrix.Git, 1)
 	cmd := exec.Command("git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1"}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/git"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/vpsync/vpsync/pkg/state/statetest"
@@ -21,6 +22,7 @@ type place struct {
 }
 
 func newPlace(t testing.TB) *place {
+	matrix.Need(t, matrix.Git, 1)
 	p := &place{t: t, dir: t.TempDir()}
 	p.remote = filepath.Join(p.dir, "remote.git")
 	p.git(p.dir, "init", "--quiet", "--bare", p.remote)

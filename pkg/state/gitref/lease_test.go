@@ -51,6 +51,7 @@ func TestRefusals(t *testing.T) {
 
 // carryOut runs the cases of a family.
 func carryOut(t *testing.T, family string, cases map[string]func(*testing.T)) {
+	matrix.Need(t, matrix.Git, len(cases))
 	begun, ran := time.Now(), 0
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
