@@ -7,11 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -67,7 +66,7 @@ func (a *app) pull(ctx context.Context, file string) (err error) {
 // copyToFile makes a state in a file that does not exist.
 func (a *app) copyToFile(ctx context.Context, all *copied, file, command string) (err error) {
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return &remedyError{summary: "The file exists", detail: fmt.Sprintf("%s is there already, and a state is never put over something else.", file), remedy: "mv " + plan.ShellWord(file) + " " + plan.ShellWord(file+".old")}
+		return &remedyError{summary: "The file exists", detail: fmt.Sprintf("%s is there already, and a state is never put over something else.", file), remedy: "mv " + shell.Word(file) + " " + shell.Word(file+".old")}
 	}
 	to, err := sqlite.Open(ctx, file, sqlite.Options{NewLineage: func() string { return all.Lineage }})
 	if err != nil {
@@ -114,7 +113,7 @@ and so is one that is older than the state, unless --force says that it is meant
 
 func (a *app) push(ctx context.Context, file string, force bool) (err error) {
 	if _, err := os.Stat(file); err != nil {
-		return &remedyError{summary: "There is no such file", detail: fmt.Sprintf("%s cannot be read.", file), remedy: "vpsync state pull " + plan.ShellWord(file)}
+		return &remedyError{summary: "There is no such file", detail: fmt.Sprintf("%s cannot be read.", file), remedy: "vpsync state pull " + shell.Word(file)}
 	}
 	from, err := sqlite.Open(ctx, file, sqlite.Options{ReadOnly: true})
 	if err != nil {
@@ -144,7 +143,7 @@ func (a *app) push(ctx context.Context, file string, force bool) (err error) {
 		return &remedyError{summary: "Another state", detail: fmt.Sprintf("%s holds the state %s, and this is the state %s. Nothing was changed.", file, all.Lineage, there.Lineage)}
 	case there.Serial > all.Serial && !force:
 		return &remedyError{summary: "The copy is older than the state", detail: fmt.Sprintf("%s has serial %d, and the state has serial %d: what was recorded since would be forgotten. Nothing was changed.", file, all.Serial, there.Serial),
-			remedy: "vpsync state push " + plan.ShellWord(file) + " --force"}
+			remedy: "vpsync state push " + shell.Word(file) + " --force"}
 	}
 	if _, err := to.Backup(ctx); err != nil {
 		return err
@@ -248,7 +247,7 @@ func (a *app) migrateToGit(ctx context.Context, settings spec.StateSettings) (er
 		}
 		if there.Lineage != all.Lineage || there.Serial > all.Serial+1 {
 			return &remedyError{summary: "There is a state already", detail: fmt.Sprintf("%s holds the state %s with serial %d, and %s the state %s with serial %d. Nothing was changed.",
-				to.Where(), there.Lineage, there.Serial, path, all.Lineage, all.Serial), remedy: "mv " + plan.ShellWord(path) + " " + plan.ShellWord(path+".old") + "    # goes on with the one in the remote"}
+				to.Where(), there.Lineage, there.Serial, path, all.Lineage, all.Serial), remedy: "mv " + shell.Word(path) + " " + shell.Word(path+".old") + "    # goes on with the one in the remote"}
 		}
 	}
 	all = a.keyless(all)
@@ -259,10 +258,8 @@ func (a *app) migrateToGit(ctx context.Context, settings spec.StateSettings) (er
 	if err := from.Close(); err != nil {
 		return err
 	}
-	for _, file := range []string{path, strings.TrimSuffix(path, ".db") + ".lock"} { // the note beside it would miss the state
-		if err := os.Rename(file, file+movedSuffix); err != nil {
-			return err
-		}
+	if err := from.SetAside(movedSuffix); err != nil {
+		return err
 	}
 	if a.json {
 		return a.printJSON(newCopiedDocument(all, to.Where()))

@@ -38,6 +38,12 @@ func openLineLog(dir, name string) (*lineLog, error) {
 
 // acquire takes the lock, and makes the folder anew where somebody removed it.
 func (l *lineLog) acquire() error {
+	for _, path := range []string{l.lock.Path(), l.path} {
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			// Through a link somebody else's file would be cut off; a pipe would keep everybody waiting.
+			return fmt.Errorf("%s is not a regular file; remove it to start with an empty account", path)
+		}
+	}
 	err := l.lock.Lock()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(l.path), 0o700); err == nil {
@@ -120,7 +126,10 @@ func (l *lineLog) append(line []byte) error {
 // replace puts a file with these lines in the log's place: a crash leaves the one or the other.
 func (l *lineLog) replace(lines [][]byte) error {
 	tmp := l.path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // whatever lies there, and a crash may have left one
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

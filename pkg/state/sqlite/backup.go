@@ -90,6 +90,7 @@ func (s *Store) copy(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer os.Remove(f.Name())
+	defer os.Remove(f.Name() + "-journal") // a disk that failed may have left it
 	if err := f.Close(); err != nil {
 		return "", err
 	}

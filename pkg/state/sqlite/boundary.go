@@ -4,6 +4,8 @@ package sqlite
 const (
 	// BoundaryMade: a new state is whole, and not yet under its name.
 	BoundaryMade = "made"
+	// BoundaryNamed: it has its name, and still the one from before.
+	BoundaryNamed = "named"
 	// BoundaryMigrated: a step of a migration is durable.
 	BoundaryMigrated = "migrated"
 	// BoundaryLocking: the lock is taken; the file beside the state names whoever had it before.

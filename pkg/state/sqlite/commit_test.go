@@ -37,7 +37,7 @@ func TestGroupCommit(t *testing.T) {
 	transactions := st.Serial - before
 	t.Logf("%d commits shared %d transactions", n, transactions)
 	require.Less(t, transactions, int64(n/2))
-	require.Equal(t, st.Serial, readNote(s.lockPath()).Serial)
+	require.Equal(t, st.Serial, s.readNote().Serial)
 }
 
 // TestOneOfAGroupFails gives one group to the committer by hand, so that the company is certain.
@@ -176,14 +176,13 @@ func BenchmarkCommit(b *testing.B) {
 // TestLockedFileThatWasReplaced: whoever locks a file that somebody else has just put another in the place of holds nothing.
 func TestLockedFileThatWasReplaced(t *testing.T) {
 	s := &Store{path: filepath.Join(t.TempDir(), "state.db")}
-	path := s.lockPath()
-	l, err := openLocked(path)
+	l, err := s.openLocked()
 	require.NoError(t, err)
 	defer l.close()
 	require.True(t, l.inPlace())
 	require.NoError(t, s.replaceNote(note{Serial: 7}))
 	require.False(t, l.inPlace())
-	require.Equal(t, note{Serial: 7}, readNote(path))
+	require.Equal(t, note{Serial: 7}, s.readNote())
 	require.NoError(t, l.write(note{Serial: 9}))
-	require.Equal(t, int64(7), readNote(path).Serial, "what the old holder writes goes nowhere")
+	require.Equal(t, int64(7), s.readNote().Serial, "what the old holder writes goes nowhere")
 }

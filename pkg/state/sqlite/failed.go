@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -25,6 +26,10 @@ const (
 	codeNotADB   = 26
 
 	codeNoSharedMemory = codeIO | 19<<8 // SQLITE_IOERR_SHMSIZE: no room for the file that readers and writers share
+	// The file is not where it was opened.
+	codeNoFile    = codeIO | 7<<8       // SQLITE_IOERR_FSTAT
+	codeNoJournal = codeIO | 23<<8      // SQLITE_IOERR_DELETE_NOENT
+	codeMoved     = codeReadOnly | 4<<8 // SQLITE_READONLY_DBMOVED
 )
 
 // uncertainError is one of a change that was written and whose sync failed: it may be found after a restart, or not.
@@ -65,21 +70,40 @@ func (s *Store) unusable(doing string, err error) error {
 		code = coded.Code()
 	}
 	dir := filepath.Dir(s.path)
+	look := fmt.Sprintf("df -h %s    # if it is full, make room\ndmesg | tail    # what the system says of the disk", dir)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), code&0xff == codeFull, code == codeNoSharedMemory:
+	case s.moved(code, err):
+		explain("The state is gone", "its files were moved or removed meanwhile", s.putBack())
+	case errors.Is(err, syscall.ENOSPC), code&0xff == codeFull:
 		explain("The disk is full", "the disk is full", "make room on the disk of "+dir+", and run the command again")
+	case code == codeNoSharedMemory:
+		explain("The disk is full, or fails", "the disk has no room for the file that readers and writers share, fails, or has become read-only", look)
+	case errors.Is(err, syscall.EIO), code&0xff == codeIO:
+		explain("The disk fails", "the disk fails, is full, or has become read-only", look)
 	case code&0xff == codeBusy:
 		why, remedy := "another process has been writing to it for too long", "run the command again"
-		if owner := readNote(s.lockPath()).Owner; owner != nil {
+		if owner := s.readNote().Owner; owner != nil {
 			why += fmt.Sprintf(": vpsync %s by %s, process %d on %s, holds the lock", owner.Command, owner.User, owner.PID, owner.Host)
 			remedy += fmt.Sprintf("\nkill -9 %d    # only if that process was stopped and will not go on; its lock goes with it", owner.PID)
 		}
 		explain("The state is busy", why, remedy)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), code&0xff == codeReadOnly, code&0xff == codeCantOpen:
-		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable, since the write-ahead log and the lock lie there too", dir),
-			"ls -ld "+dir+" "+s.path)
+		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable and have room, since the write-ahead log and the lock lie there too", dir),
+			fmt.Sprintf("ls -ld %s %s    # who may write\ndf -h %s    # whether there is room\nmount    # whether the disk is read-only", dir, s.path, dir))
 	}
 	return out
+}
+
+// moved: what was opened, or was being made, is not in its place any more.
+func (s *Store) moved(code int, err error) bool {
+	if errors.Is(err, fs.ErrNotExist) || code == codeNoFile || code == codeNoJournal || code == codeMoved {
+		return true
+	}
+	if s.file == nil {
+		return false
+	}
+	now, err := os.Lstat(s.path)
+	return err != nil || !os.SameFile(now, s.file)
 }
 
 // misplaced is about a file system that cannot keep a state safely.
@@ -96,12 +120,17 @@ func (s *Store) replaced() error {
 
 // gone: during a run, one of the state's files was removed, or another was put in its place. It counts as a lost lock.
 func (s *Store) gone(path string) error {
-	remedy := fmt.Sprintf("put back what was at %s", filepath.Dir(s.path))
+	return &state.UnusableError{Path: s.path, Summary: "The state is gone", Remedy: s.putBack(), Err: state.ErrLockLost,
+		Detail: fmt.Sprintf("during this run %s was removed or replaced, so what it does could not be recorded any more; nothing more is sent", path)}
+}
+
+// putBack is the remedy for a state that is gone.
+func (s *Store) putBack() string {
+	remedy := fmt.Sprintf("put back what was at %s, and run the command again", filepath.Dir(s.path))
 	if len(s.backups()) > 0 {
 		remedy += "\n" + restoreRemedy
 	}
-	return &state.UnusableError{Path: s.path, Summary: "The state is gone", Remedy: remedy, Err: state.ErrLockLost,
-		Detail: fmt.Sprintf("during this run %s was removed or replaced, so what it does could not be recorded any more; nothing more is sent", path)}
+	return remedy
 }
 
 // restoreRemedy puts the newest whole backup back.

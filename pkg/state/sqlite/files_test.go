@@ -434,3 +434,20 @@ func TestVerifyReadsWhatLoadDoesNot(t *testing.T) {
 		})
 	}
 }
+
+// TestSetAside: what a state of any name remembers beside it goes with it, so that another can begin in its place.
+func TestSetAside(t *testing.T) {
+	for _, name := range []string{"state.db", "other.db", "other"} {
+		path := filepath.Join(t.TempDir(), name)
+		s, err := Open(t.Context(), path, Options{})
+		require.NoError(t, err)
+		lock, err := s.Lock(t.Context(), state.Owner{ID: "a", Command: "apply"})
+		require.NoError(t, err)
+		statetest.Commit(t, s, state.PutAccount{Account: statetest.Account})
+		require.NoError(t, lock.Release())
+		require.NoError(t, s.Close())
+		require.NoError(t, s.SetAside(".old"))
+		_, err = openLoad(t, path, Options{})
+		require.NoError(t, err)
+	}
+}

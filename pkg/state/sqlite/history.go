@@ -87,4 +87,4 @@ func (s *Store) scanChange(rows *sql.Rows) (state.Change, error) {
 }
 
 // Holder is who wrote itself down as the holder of the lock last, or nil. It takes no lock, so the holder may be dead.
-func (s *Store) Holder(context.Context) *state.Owner { return readNote(s.lockPath()).Owner }
+func (s *Store) Holder(context.Context) *state.Owner { return s.readNote().Owner }

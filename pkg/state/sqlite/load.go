@@ -19,7 +19,7 @@ func (s *Store) Load(ctx context.Context) (*state.State, error) {
 		return &state.State{Accounts: map[string]state.Account{}, Outputs: map[string]state.Output{}}, nil
 	}
 	// Before the transaction: a commit in between is in both or in the rows alone.
-	noted := readNote(s.lockPath())
+	noted := s.readNote()
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, s.failed("be read", err)

@@ -36,12 +36,12 @@ func (s *Store) Lock(ctx context.Context, owner state.Owner) (state.Lock, error)
 	if err != nil {
 		return nil, err
 	}
-	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+	if now, err := os.Lstat(s.path); err != nil || !os.SameFile(now, s.file) {
 		return nil, errors.Join(s.replaced(), file.close())
 	}
 	s.tidy()
 	s.boundary(BoundaryLocking)
-	before := readNote(s.lockPath())
+	before := s.readNote()
 	before.Owner = &owner
 	l := &lock{
 		store: s, owner: owner, file: file, note: before,
@@ -120,7 +120,7 @@ func (l *lock) Check() error {
 		return state.ErrLockLost
 	}
 	if !l.file.inPlace() {
-		if _, err := os.Stat(l.file.path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(l.file.path); errors.Is(err, fs.ErrNotExist) {
 			return s.gone(l.file.path)
 		}
 		return state.ErrLockLost
@@ -128,7 +128,7 @@ func (l *lock) Check() error {
 	if s.file == nil { // the lock of a restore, which needs no readable state
 		return nil
 	}
-	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+	if now, err := os.Lstat(s.path); err != nil || !os.SameFile(now, s.file) {
 		return s.gone(s.path)
 	}
 	return nil
@@ -183,7 +183,7 @@ func (s *Store) Unlock(ctx context.Context, id string) error {
 			id, locked.Owner.ID, locked.Owner.Command, locked.Owner.User, locked.Owner.Host, locked.Owner.Since, locked.Owner.ID)
 	}
 	m, err := s.fence(ctx, id, "")
-	if errors.Is(err, state.ErrLockLost) && whoLocks(ctx, s.lockPath()).ID == id {
+	if errors.Is(err, state.ErrLockLost) && s.whoLocks(ctx).ID == id {
 		m, err = s.fence(ctx, "", "") // it has named itself in the file and was stopped before it did so in the state
 	}
 	if err != nil {

@@ -41,10 +41,20 @@ func (s *Store) lockPath() string {
 	return s.path + ".lock"
 }
 
+// SetAside gives a closed state another name, and its lock, too: the note in it would miss the state.
+func (s *Store) SetAside(suffix string) error {
+	for _, path := range []string{s.path, s.lockPath()} {
+		if err := os.Rename(path, path+suffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readNote reads the file. One that is missing or makes no sense (after a power failure: it is not synced) says nothing:
 // it guards against mistakes, and the state stands without it.
-func readNote(path string) note {
-	f, err := os.Open(path)
+func (s *Store) readNote() note {
+	f, err := s.openOwn(s.lockPath(), os.O_RDONLY)
 	if err != nil {
 		return note{}
 	}
@@ -105,12 +115,15 @@ func (s *Store) takeFile(ctx context.Context) (*lockFile, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l, err := openLocked(path)
+		l, err := s.openLocked()
+		if unsafe := (*state.UnusableError)(nil); errors.As(err, &unsafe) {
+			return nil, err
+		}
 		if err != nil {
 			return nil, s.unusable("be locked", fmt.Errorf("%s: %w", filepath.Base(path), err))
 		}
 		if l == nil {
-			return nil, &state.LockedError{Owner: whoLocks(ctx, path)}
+			return nil, &state.LockedError{Owner: s.whoLocks(ctx)}
 		}
 		if l.inPlace() {
 			return l, nil
@@ -123,30 +136,32 @@ func (s *Store) takeFile(ctx context.Context) (*lockFile, error) {
 }
 
 // openLocked is nil where somebody else has the lock.
-func openLocked(path string) (*lockFile, error) {
+func (s *Store) openLocked() (*lockFile, error) {
+	path := s.lockPath()
 	if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
 		_, err = f.WriteString(" ")
 		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, err
 		}
 	}
-	l := &lockFile{path: path, lock: flock.New(path, flock.SetPermissions(0o600))}
-	got, err := l.lock.TryLock()
-	if err != nil || !got {
+	file, err := s.openOwn(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
 		return nil, err
 	}
-	if l.info, err = l.lock.Stat(); err == nil {
-		l.file, err = os.OpenFile(path, os.O_RDWR, 0)
+	l := &lockFile{path: path, file: file, lock: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_RDWR|os.O_CREATE|noFollow))}
+	got, err := l.lock.TryLock()
+	if err != nil || !got {
+		return nil, errors.Join(err, file.Close())
 	}
-	if err != nil {
+	if l.info, err = l.lock.Stat(); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
-func whoLocks(ctx context.Context, path string) state.Owner {
+func (s *Store) whoLocks(ctx context.Context) state.Owner {
 	for range patience {
-		if n := readNote(path); n.Owner != nil {
+		if n := s.readNote(); n.Owner != nil {
 			return *n.Owner
 		}
 		select {
@@ -160,7 +175,7 @@ func whoLocks(ctx context.Context, path string) state.Owner {
 
 // inPlace: the file at the path is the one that is locked, and the one that notes go to.
 func (l *lockFile) inPlace() bool {
-	now, err := os.Stat(l.path)
+	now, err := os.Lstat(l.path)
 	if err != nil || !os.SameFile(now, l.info) {
 		return false
 	}

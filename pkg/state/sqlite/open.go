@@ -102,6 +102,9 @@ func randomLineage() string {
 }
 
 func (s *Store) open(ctx context.Context) error {
+	if err := s.ownFiles(); err != nil {
+		return err
+	}
 	exists, err := s.inspect()
 	switch {
 	case err != nil:
@@ -118,8 +121,11 @@ func (s *Store) open(ctx context.Context) error {
 			return s.unusable("be made", err)
 		}
 	}
-	if s.file, err = os.Stat(s.path); err != nil {
+	if s.file, err = os.Lstat(s.path); err != nil {
 		return s.unusable("be opened", err)
+	}
+	if err := s.oneName(); err != nil {
+		return err
 	}
 	// The first look only reads, so that a file that is not ours stays as it is.
 	if s.read, err = sql.Open("sqlite", s.dsn(s.path, "query_only(1)")); err != nil {
@@ -146,7 +152,7 @@ func (s *Store) inspect() (exists bool, err error) {
 	info, err := os.Lstat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if n := readNote(s.lockPath()); n.Serial > 0 {
+		if n := s.readNote(); n.Serial > 0 {
 			return false, s.damaged(fmt.Sprintf("the file is missing, but %s remembers that serial %d of it was written", s.lockPath(), n.Serial))
 		}
 		return false, nil

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/state"
 )
 
@@ -46,6 +47,9 @@ func (b *Backups) Begin(ctx context.Context, name string, owner state.Owner) (_ 
 			err = errors.Join(err, r.Close())
 		}
 	}()
+	if err = b.s.ownFiles(); err != nil {
+		return nil, err
+	}
 	if err = r.openPresent(ctx); err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func (r *Restore) openPresent(ctx context.Context) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // opening would make a new one
 	case err == nil && !info.Mode().IsRegular():
-		return &state.UnusableError{Path: s.path, Summary: "Something else is in the state's place", Remedy: fmt.Sprintf("mv %s %s.old", s.path, s.path),
+		return &state.UnusableError{Path: s.path, Summary: "Something else is in the state's place", Remedy: fmt.Sprintf("mv %s %s", shell.Word(s.path), shell.Word(s.path+".old")),
 			Detail: fmt.Sprintf("%s is not a regular file, and a restore would replace it; nothing was changed", s.path)}
 	}
 	r.store, err = open(ctx, s.path, s.options, s.migrations)
@@ -95,7 +99,7 @@ func (r *Restore) take(ctx context.Context, owner state.Owner) error {
 	if err != nil {
 		return err
 	}
-	r.lock = &lock{store: s, owner: owner, file: file, note: readNote(s.lockPath())}
+	r.lock = &lock{store: s, owner: owner, file: file, note: s.readNote()}
 	r.lock.note.Owner = &owner
 	return file.write(r.lock.note)
 }
@@ -105,7 +109,7 @@ func (r *Restore) loadPresent(ctx context.Context) error {
 	if r.store == nil {
 		return nil
 	}
-	if now, err := os.Stat(r.store.path); err != nil || !os.SameFile(now, r.store.file) {
+	if now, err := os.Lstat(r.store.path); err != nil || !os.SameFile(now, r.store.file) {
 		return r.store.replaced()
 	}
 	var err error
@@ -184,6 +188,9 @@ func (r *Restore) Put(ctx context.Context, writes ...state.Write) (aside string,
 	}
 	serial++
 	if aside, err = r.keepAside(ctx); err != nil {
+		if r.store != nil {
+			s = r.store // which knows whether it was moved
+		}
 		return "", nil, s.unusable("be kept aside", err)
 	}
 	s.boundary(BoundaryKeptAside)
@@ -348,12 +355,12 @@ func (r *Restore) Close() error {
 
 // copyFile copies a file that no database of this process has open, for its owner alone, and makes the copy durable.
 func copyFile(from, to string) error {
-	in, err := os.Open(from)
+	in, err := os.OpenFile(from, os.O_RDONLY|noFollow, 0)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|noFollow, 0o600)
 	if err != nil {
 		return err
 	}

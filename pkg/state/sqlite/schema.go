@@ -60,6 +60,7 @@ func (s *Store) create(ctx context.Context) error {
 	if err := os.Link(temporary, s.path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	s.boundary(BoundaryNamed)
 	return syncDir(dir)
 }
 
