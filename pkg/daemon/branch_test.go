@@ -56,6 +56,11 @@ func TestRejectedOnce(t *testing.T) {
 		stop := w.start()
 		until(t, "2000-01-01T00:00:30Z")
 		require.Equal(t, "1", w.stack().Rejected.Commit)
+		first := w.stack().Rejected.At
+		require.NoError(t, w.daemon.Trigger("web", "webhook"))
+		synctest.Wait()
+		require.Len(t, w.stack().Turns, 2)
+		require.Equal(t, first, w.stack().Rejected.At, "since when, and not when it was looked at last")
 		require.Equal(t, Failing, w.stack().Condition)
 		w.work.set(func() { w.work.bad = nil })
 		until(t, "2000-01-01T00:05:00Z")

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/vpsync/vpsync/internal/shell"
 )
 
 // Memory is what is remembered of one stack from turn to turn, and over a restart. It holds no secret. It is changed by the functions
@@ -83,6 +85,9 @@ func freshMemory() *Memory { return &Memory{Format: memoryFormat, Condition: Unk
 // ReadMemory reads a stack's memory. Where there is none it is a fresh one.
 func ReadMemory(path string) (*Memory, error) {
 	m := freshMemory()
+	if err := ordinary(path); err != nil {
+		return nil, err
+	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
@@ -99,15 +104,28 @@ func ReadMemory(path string) (*Memory, error) {
 	return m, nil
 }
 
+// ordinary refuses what lies in the place of a file of the daemon's and is none: a link leads to somebody else's, and a pipe keeps whoever opens
+// it waiting for ever.
+func ordinary(path string) error {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file, which is what vpsync keeps there; move it away: mv %s %s", path, shell.Word(path), shell.Word(path+".old"))
+	}
+	return nil
+}
+
 // write replaces the file as a whole, or leaves it as it was. staged is called when the new one is written, and not in its place yet.
-// Nobody else writes the file, so what a process that was killed left of a new one is overwritten.
+// Nobody else writes the file, so what a process that was killed left of a new one is removed: whatever else lies there, a link say, must not
+// have what it leads to overwritten.
 func (m *Memory) write(path string, staged func()) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	fresh := path + ".new"
-	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

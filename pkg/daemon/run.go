@@ -28,6 +28,8 @@ type Options struct {
 	Now    func() time.Time
 	Chance func() float64
 	NewID  func() string
+	// Redact, if not nil, takes the secrets out of what a panic says: nobody knows what that is.
+	Redact func(string) string
 	// Boundary, nil but in tests, is called at each point where a crash would leave a different trace.
 	Boundary func(point string)
 }
@@ -90,6 +92,9 @@ func New(c *Config, o Options) (_ *Daemon, closer func() error, err error) {
 	}()
 	for _, s := range c.Stacks {
 		if err := os.MkdirAll(filepath.Dir(s.Memory), 0o700); err != nil {
+			return nil, nil, err
+		}
+		if err := ordinary(s.Memory + ".lock"); err != nil {
 			return nil, nil, err
 		}
 		l := flock.New(s.Memory+".lock", flock.SetPermissions(0o600))

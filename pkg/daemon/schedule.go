@@ -50,7 +50,7 @@ func ParseSchedule(text, zone string) (s *Schedule, err error) {
 	}()
 	parsed, err := parser.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no schedule: %w", text, err)
+		return nil, fmt.Errorf("%q is no schedule (%w)", text, err) // which may end with any character of the text
 	}
 	if every, ok := parsed.(cron.ConstantDelaySchedule); ok {
 		// The library rounds what is below a second up to one.

@@ -335,7 +335,10 @@ func (m *Memory) isNews(commit string) bool {
 // judged enters whether a commit validates. One that does not leaves in force what was.
 func (m *Memory) judged(now time.Time, commit string, err error) {
 	if err != nil {
-		m.Rejected = &Rejected{Commit: commit, At: now, Error: err.Error()}
+		if m.Rejected == nil || m.Rejected.Commit != commit {
+			m.Rejected = &Rejected{Commit: commit, At: now}
+		}
+		m.Rejected.Error = err.Error()
 		return
 	}
 	m.Commit, m.Rejected = commit, nil

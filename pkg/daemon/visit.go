@@ -45,12 +45,20 @@ func (d *Daemon) turn(ctx, stop context.Context, k *keeper) {
 	d.options.Log.Log(context.Background(), level, "turn ended", attrs...)
 }
 
+func (d *Daemon) redacted(text string) string {
+	if d.options.Redact == nil {
+		return text
+	}
+	return d.options.Redact(text)
+}
+
 // visit looks at a stack and does what its mode says. A panic of what is called is a failure of this turn, and of no other stack.
 func (d *Daemon) visit(ctx, stop context.Context, k *keeper) (v visit) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.options.Log.Error("panic", "stack", k.Name, "panic", fmt.Sprint(p), "where", string(debug.Stack()))
-			v.err = fmt.Errorf("this is a mistake in vpsync: %v", p)
+			said := d.redacted(fmt.Sprint(p))
+			d.options.Log.Error("panic", "stack", k.Name, "panic", said, "where", d.redacted(string(debug.Stack())))
+			v.err = fmt.Errorf("this is a mistake in vpsync: %s", said)
 		}
 	}()
 	at, err := d.inForce(ctx, k)
@@ -137,7 +145,7 @@ func (d *Daemon) act(ctx, stop context.Context, k *keeper, v *visit, do func(Act
 		return false
 	}
 	v.err = err
-	if err == nil {
+	if err == nil || errors.Is(err, ErrMoved) { // then nothing was begun
 		d.update(k, func(m *Memory) { m.Acting = false })
 	}
 	return err == nil
