@@ -62,10 +62,10 @@ func (j *jsonValue) encode(v cty.Value, path string) (any, error) {
 		return v.True(), nil
 	case ty == cty.Number:
 		f := v.AsBigFloat()
-		if f.IsInf() || Absurd(f) {
+		if Absurd(f) {
 			return nil, errTooLarge
 		}
-		return json.Number(f.Text('f', -1)), nil
+		return json.Number(NumberText(f)), nil
 	case ty.IsMapType(), ty.IsObjectType():
 		out := make(map[string]any, v.LengthInt())
 		for it := v.ElementIterator(); it.Next(); {

@@ -53,6 +53,20 @@ func weigh(all ...cty.Value) size {
 	return s
 }
 
+// TextBytes adds up the bytes of all texts in values, however many share one, until there are more than a limit.
+func TextBytes(limit int, all ...cty.Value) int {
+	sum := 0
+	for _, v := range all {
+		each(v, 1, func(v cty.Value, _ int) bool {
+			if v.IsKnown() && !v.IsNull() && v.Type() == cty.String {
+				sum += len(v.AsString())
+			}
+			return sum <= limit
+		})
+	}
+	return sum
+}
+
 // each visits a value and all that it holds, keys too, without marks, until a visit says no.
 func each(v cty.Value, depth int, visit func(v cty.Value, depth int) bool) bool {
 	v, _ = v.Unmark()
@@ -416,14 +430,11 @@ func boundNumbers(args []cty.Value) error {
 	return nil
 }
 
-// Absurd numbers have so many digits that nobody may write them down: as a text, 1e100000000 takes a hundred megabytes. So may no
-// reader of foreign numbers let them in.
+// Absurd numbers have so many digits that nobody may write them down: as a text, 1e100000000 takes a hundred megabytes, and
+// 1e999999999 is read as infinity, which has none. So may no reader of foreign numbers let them in.
 func Absurd(f *big.Float) bool {
-	if f.IsInf() || f.Sign() == 0 {
-		return false
-	}
-	e := f.MantExp(nil)
-	return e > maxExponent || e < -maxExponent
+	e := f.MantExp(nil) // zero's is 0, and so is that of infinity
+	return f.IsInf() || e > maxExponent || e < -maxExponent
 }
 
 // boundedPow computes like stdlib.PowFunc, by float64, whose range ends at 1.8e308; an overflow is an error rather than infinity.

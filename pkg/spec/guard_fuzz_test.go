@@ -231,7 +231,7 @@ func FuzzValues(f *testing.F) {
 		`{"a":{"type":"string","value":"x"}}`, `{"a":{"type":["list","number"],"value":[1,2.5],"sensitive":["/0"]}}`,
 		`{"a":{"type":["object",{"b":"bool"}],"value":{"b":null},"unknown":["/b"]}}`, `{"a":{"type":["set","string"],"value":["b","a"]}}`,
 		`{"a":{"type":["tuple",["string","dynamic"]],"value":["b",null]}}`, `{"a":{"type":["map","string"],"value":{"~":"/"},"sensitive":["/~0"]}}`,
-		`{"a":{"type":"dynamic","value":{"type":"string","value":"x"}}}`, `{"a":{"type":"number","value":1e100000000}}`, `{"a":{"type":"number","value":true}}`, `{"a":null}`, `{"a":{"type":"string"}}`,
+		`{"a":{"type":"dynamic","value":{"type":"string","value":"x"}}}`, `{"a":{"type":"number","value":1e100000000}}`, `{"a":{"type":"number","value":-1e999999999}}`, `{"a":{"type":"number","value":true}}`, `{"a":null}`, `{"a":{"type":"string"}}`,
 		`{"a":{"type":["list","dynamic"],"value":[{"type":"string","value":"a"},{"type":"number","value":1}]}}`, `{"a":{"type":["set","dynamic"],"value":[],"unknown":[""]}}`,
 		`{"a":{"type":["set","string"],"value":["b","a"],"unknown":["/0"],"sensitive":["/1"]}}`, `{"a":{"type":["map","dynamic"],"value":{"a":[],"b":""}}}`, `{"a":{"type":["object",{"b":"bool"},["b"]],"value":{"b":null}}}`,
 	} {

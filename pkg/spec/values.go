@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"math/big"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/robfig/cron/v3"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // Attribute finds an attribute by name, or nil.
@@ -39,7 +39,8 @@ func (a *Attribute) OperationFor(v cty.Value) string {
 	case a.Operations == nil:
 		return a.Operation
 	}
-	return a.Operations[wordOf(v)]
+	v, _ = v.Unmark()
+	return a.Operations[Word(v)]
 }
 
 // Reachable: an operation leads on from this value. Where each value has an operation of its own, one that none of them
@@ -48,21 +49,34 @@ func (a *Attribute) Reachable(is cty.Value) bool {
 	if a.Operations == nil || is == cty.NilVal || is.IsNull() {
 		return true
 	}
-	_, ok := a.Operations[wordOf(is)]
+	is, _ = is.Unmark()
+	_, ok := a.Operations[Word(is)]
 	return ok
 }
 
-// wordOf is a single value as text; empty for null, unknown and what has no text.
-func wordOf(v cty.Value) string {
-	if v == cty.NilVal {
+// Word is a single value as text; empty for null, unknown, a secret, and what has no text.
+func Word(v cty.Value) string {
+	switch {
+	case v == cty.NilVal || v.IsMarked() || v.IsNull() || !v.IsKnown():
 		return ""
+	case v.Type() == cty.String:
+		return v.AsString()
+	case v.Type() == cty.Number:
+		return NumberText(v.AsBigFloat())
+	case v.Type() == cty.Bool:
+		return strconv.FormatBool(v.True())
 	}
-	v, _ = v.Unmark()
-	s, err := convert.Convert(v, cty.String)
-	if err != nil || s.IsNull() || !s.IsKnown() {
-		return ""
+	return ""
+}
+
+// NumberText is a number in digits, without an exponent or a zero's sign. f.Text('f', -1) looks in all 512 bits of a whole number for the
+// shortest text that means it, which takes hundreds of times as long, and a plan asks for the text of each number of each answer. Numbers
+// of fewer bits, which pow makes, have all their digits here. Whoever holds foreign numbers asks [Absurd] first.
+func NumberText(f *big.Float) string {
+	if n, exact := f.Int64(); exact == big.Exact {
+		return strconv.FormatInt(n, 10)
 	}
-	return s.AsString()
+	return f.Text('f', -1)
 }
 
 // Same compares two values by the attribute's equality rule. Null is the same as null alone; what is not wholly known is

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -209,7 +210,11 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, hclsyntax.Expressio
 	if !g.File && isPlain(v.typ, strings.TrimSpace(g.Source)) {
 		return cty.StringVal(g.Source), nil, nil
 	}
-	if refused := Guard([]byte(g.Source), g.Origin); len(refused) > 0 {
+	source := []byte(g.Source)
+	if !g.File {
+		source = plainSource(bytes.TrimSpace(source)) // a shell may have read it from a file of another system; plain text stays as it is
+	}
+	if refused := Guard(source, g.Origin); len(refused) > 0 {
 		d := refused[0]
 		d.Range, d.Snippet = g.Range, ""
 		return cty.NilVal, nil, &d
@@ -218,7 +223,7 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, hclsyntax.Expressio
 	if g.Range != nil {
 		start = hcl.Pos(g.Range.Start)
 	}
-	expr, problems := hclsyntax.ParseExpression([]byte(g.Source), g.Origin, start)
+	expr, problems := hclsyntax.ParseExpression(source, g.Origin, start)
 	if !problems.HasErrors() {
 		var value cty.Value
 		if value, problems = expr.Value(nil); !problems.HasErrors() {

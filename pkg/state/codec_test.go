@@ -91,7 +91,7 @@ func FuzzRow(f *testing.F) {
 		f.Add(seed)
 	}
 	for _, seed := range []string{
-		`{"name":"o","value":null,"type":["object",{},["a"]]}`, `{"name":"o","value":1e100000000,"type":"number"}`, `{"name":"o","value":[{"type":"string","value":"a"}, {"type":"bool","value":true}],"type":["list","dynamic"]}`,
+		`{"name":"o","value":null,"type":["object",{},["a"]]}`, `{"name":"o","value":1e100000000,"type":"number"}`, `{"name":"o","value":1e999999999,"type":"number"}`, `{"name":"o","value":[{"type":"string","value":"a"}, {"type":"bool","value":true}],"type":["list","dynamic"]}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -232,7 +232,7 @@ func (s *Stack) exchange(q question) (answer, error) {
 	var got answer
 	s.quota.N = maxAnswer
 	err = s.out.Decode(&got)
-	if err != nil && s.quota.N <= 0 {
+	if err != nil && s.quota.N <= 0 || got.TooLong {
 		err = errTooLong
 	}
 	return got, err

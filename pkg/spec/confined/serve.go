@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/metrics"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Serve is the child: it answers questions until there are no more. arguments are those that the parent added.
@@ -24,7 +26,7 @@ func Serve(in io.Reader, out io.Writer, arguments []string) error {
 	if err := confine(limits.Memory); err != nil {
 		return fmt.Errorf("the process cannot be confined: %w", err)
 	}
-	c := &child{out: json.NewEncoder(out)}
+	c := &child{out: out}
 	go c.watch(limits)
 	questions := json.NewDecoder(bufio.NewReader(in))
 	for {
@@ -51,7 +53,7 @@ func Serve(in io.Reader, out io.Writer, arguments []string) error {
 // child is the stack that was loaded, and what is open on it.
 type child struct {
 	mu     sync.Mutex // of out
-	out    *json.Encoder
+	out    io.Writer
 	since  atomic.Int64 // when the question came that is being answered; 0 between two
 	spent  atomic.Int64 // nanoseconds on those before
 	stack  *spec.Stack
@@ -59,10 +61,42 @@ type child struct {
 	opened *spec.Session
 }
 
+// say writes an answer; of one that nobody would read to its end, only that it is that long.
 func (c *child) say(a answer) error {
+	if a.texts() >= maxAnswer {
+		a = answer{TooLong: true} // before it is written, which takes several times as much memory, and cannot be stopped
+	}
+	data, err := json.Marshal(a)
+	if err == nil && len(data) >= maxAnswer {
+		data, err = json.Marshal(answer{TooLong: true})
+	}
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.out.Encode(a)
+	_, err = c.out.Write(append(data, '\n'))
+	return err
+}
+
+// texts is how many bytes the texts in the values of an answer have, about up to maxAnswer.
+func (a answer) texts() int {
+	var all []cty.Value
+	of := func(list []*spec.Resource) {
+		for _, r := range list {
+			all = slices.AppendSeq(all, maps.Values(r.Values))
+		}
+	}
+	of(a.Resources)
+	all = slices.AppendSeq(all, maps.Values(a.Values))
+	if a.Response != nil {
+		of(a.Response.Resources)
+		of(a.Response.Data)
+		for _, o := range a.Response.Outputs {
+			all = append(all, o.Value)
+		}
+	}
+	return spec.TextBytes(maxAnswer, all...)
 }
 
 func (c *child) answer(q question) answer {

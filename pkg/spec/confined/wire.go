@@ -34,6 +34,7 @@ type answer struct {
 	Given        []spec.VariableValue `json:",omitempty"`
 	Diagnostics  spec.Diagnostics     `json:",omitempty"`
 	Stopped      *stopped             `json:",omitempty"`
+	TooLong      bool                 `json:",omitempty"` // it would have maxAnswer bytes or more
 }
 
 // stopped is the last answer of a child that gave up before it would be killed.
