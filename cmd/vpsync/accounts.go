@@ -101,7 +101,7 @@ type accountSettings struct{ token, url string }
 func (w *workspace) client(block spec.ProviderBlock, def *providers.Definition) (*providers.Client, error) {
 	a := w.app
 	config := providers.Config{
-		Account: block.Account(), Clock: w.clock, UserAgent: "vpsync/" + versionText(), Log: a.log,
+		Account: block.Account(), Clock: w.clock, UserAgent: "vpsync/" + versionText(), Log: a.log, Secrets: a.secrets,
 		Waiting: func(class string, until time.Time) {
 			if w.waiting != nil {
 				w.waiting(block.Account(), class, until)

@@ -17,8 +17,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vpsync/vpsync/internal/panics"
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
+	"github.com/vpsync/vpsync/pkg/daemon"
 	"github.com/vpsync/vpsync/pkg/plan/render"
+	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -65,6 +67,8 @@ type app struct {
 	dumb     bool // the terminal can only show lines: nothing is redrawn
 	logLevel string
 	log      *slog.Logger
+	// secrets are what nothing that is printed may repeat: of the environment, of the stack, and whatever is sent.
+	secrets *providers.Secrets
 	// settings are the names of the variables that the accounts' tokens and addresses come from, for messages.
 	settings map[string]accountSettings
 
@@ -99,7 +103,7 @@ type app struct {
 
 // run is the whole program: it answers with the exit code.
 func run(ctx context.Context, args []string, env map[string]string, s streams, signals <-chan os.Signal, h hooks) (code int) {
-	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), settings: map[string]accountSettings{}, runID: newID(), printed: &outlet{to: s.out}}
+	a := &app{streams: s, typed: bufio.NewReader(s.in), env: env, hooks: h, signals: signals, sending: make(chan struct{}), settings: map[string]accountSettings{}, runID: newID(), printed: &outlet{to: s.out}, secrets: secretsOf(env)}
 	a.out = a.printed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -116,6 +120,7 @@ func run(ctx context.Context, args []string, env map[string]string, s streams, s
 	interrupts := make(chan int, 1)
 	go a.watch(ctx, cancel, interrupts)
 
+	a.args = args
 	root := a.root()
 	a.args = twoDashes(root, args)
 	root.SetArgs(a.args)
@@ -142,8 +147,15 @@ func (a *app) crashed(mistake any, stack []byte) int {
 	}
 	_ = render.Diagnostics(a.errs, spec.Diagnostics{{Severity: spec.SeverityError, Summary: "vpsync made a mistake of its own",
 		Detail: detail + " Please report what follows.", Remedy: "https://github.com/vpsync/vpsync/issues"}}, a.errOptions())
-	fmt.Fprintf(render.NewWriter(a.errs), "\nvpsync %s: %v\n\n%s", versionText(), mistake, stack)
+	fmt.Fprintf(render.NewWriter(a.errs), "\nvpsync %s: %s\n\n%s", versionText(), a.secrets.Scrub(fmt.Sprint(mistake)), a.secrets.Scrub(string(stack)))
 	return code
+}
+
+// secretsOf are those that an environment holds whatever the stack is. Tokens of accounts join them when the accounts are connected.
+func secretsOf(env map[string]string) *providers.Secrets {
+	s := &providers.Secrets{}
+	s.Hide(env["VPSYNC_STATE_KEY"], env["INPUT_TOKEN"], env[daemon.DefaultTokenEnv])
+	return s
 }
 
 // watch turns the first interrupt into "finish what is in flight" where something is in flight, and the second, or the
@@ -177,7 +189,7 @@ func (a *app) finish(err error) int {
 		return code // the result was shown, and says what was done
 	}
 	if a.interrupted && (errors.Is(err, context.Canceled) || code == exitFailed && !a.begun()) {
-		fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.")
+		a.tellUntouched()
 		return exitInterrupted
 	}
 	if d := a.unprinted(err); d != nil {
@@ -197,6 +209,9 @@ func (a *app) finish(err error) int {
 	a.show(err, code)
 	return code
 }
+
+// tellUntouched says how a run ended that an interrupt stopped before it sent anything.
+func (a *app) tellUntouched() { fmt.Fprintln(a.errs, "\nInterrupted. Nothing was changed.") }
 
 // begun: a run has begun to send.
 func (a *app) begun() bool {
@@ -236,7 +251,7 @@ carries it out so that a crash loses nothing and buys nothing twice.
 	flags.StringVar(&a.logLevel, "log-level", "", "log requests to stderr: debug, info, warn or error")
 	_ = root.MarkPersistentFlagDirname("chdir")
 	_ = root.MarkPersistentFlagFilename("state", "db")
-	completingFlag(root, "log-level", these("debug", "info", "warn", "error"))
+	a.completingFlag(root, "log-level", these("debug", "info", "warn", "error"))
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, group := range []struct {
 		title    string
@@ -367,7 +382,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 		if a.ran != nil {
 			words := []string{a.ran.CommandPath()}
 			for _, word := range a.ran.Flags().Args() {
-				words = append(words, plan.ShellWord(word))
+				words = append(words, shell.Word(word))
 			}
 			e.remedy = strings.Join(append(words, "--auto-approve"), " ")
 		}

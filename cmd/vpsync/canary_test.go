@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +30,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/sandbox"
+	"github.com/vpsync/vpsync/pkg/state/sqlite"
 )
 
 // canary is a secret that is looked for wherever vpsync has been. Its characters look different in each encoding.
@@ -37,7 +40,7 @@ func newCanary(source, letters string) canary {
 	return canary{source, letters + `?"&<+/>=~\` + strings.ToUpper(letters) + letters}
 }
 
-// forms are how a canary may be written: whole, and the first eight characters of each.
+// forms are how a canary may be written: whole, the first eight characters of each, and what of it an encoding of something longer holds.
 func (c canary) forms() map[string]string {
 	b := []byte(c.text)
 	quoted, _ := json.Marshal(c.text)
@@ -53,10 +56,15 @@ func (c canary) forms() map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		all["start of "+name] = all[name][:8]
 	}
-	for shift := 1; shift < 3 && len(b) > 12; shift++ { // in the middle of something that was encoded as a whole
-		moved := base64.StdEncoding.EncodeToString(append(make([]byte, shift), b...))
-		all[fmt.Sprintf("base64 after %d", shift)] = moved[4 : len(moved)-4]
+	query := url.QueryEscape(c.text) // as a form holds it, whose text is encoded again
+	all["URL twice"], all["hex of URL"], all["base64 of URL"] = url.QueryEscape(query), hex.EncodeToString([]byte(query)), base64.RawStdEncoding.EncodeToString([]byte(query))
+	for name, alphabet := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
+		for shift := 0; shift < 3 && len(b) > 12; shift++ { // in the middle of something that was encoded as a whole
+			moved := alphabet.EncodeToString(append(make([]byte, shift), b...))
+			all[fmt.Sprintf("%s after %d", name, shift)] = moved[(shift*8+5)/6 : (shift+len(b))*8/6]
+		}
 	}
+	all["bytes"] = strings.Trim(fmt.Sprint(b), "[]")
 	return all
 }
 
@@ -74,12 +82,88 @@ func leaks(data []byte, all []canary) []string {
 	return found
 }
 
+// TestLeaks: what looks for canaries finds each form of one, wherever it stands, and none where there is none.
+func TestLeaks(t *testing.T) {
+	c, other := newCanary("token", "kqzjwxvhpb"), newCanary("password", "wqhxzkjvyf")
+	for name, write := range map[string]func(string) string{
+		"plain": func(s string) string { return s }, "query": url.QueryEscape, "path": url.PathEscape, "quoted": strconv.Quote,
+		"JSON": func(s string) string { text, _ := json.Marshal(s); return string(text) },
+		"hex":  func(s string) string { return hex.EncodeToString([]byte(s)) }, "HEX": func(s string) string { return fmt.Sprintf("%X", s) },
+		"base64":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+		"rawbase64": func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
+		"base64url": func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
+		"rawurl":    func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
+		"bytes":     func(s string) string { return fmt.Sprint([]byte(s)) },
+	} {
+		for before := range 3 {
+			for after := range 3 {
+				text := write("xyz"[:before] + c.text + "xyz"[:after])
+				require.NotEmpty(t, leaks([]byte("it is "+text+"."), []canary{other, c}), "%s: %s", name, text)
+				require.Empty(t, leaks([]byte("it is "+text+"."), []canary{other}), "%s: %s", name, text)
+			}
+		}
+		if name != "bytes" {
+			require.NotEmpty(t, leaks([]byte(write(c.text)[:9]), []canary{c}), "the start of %s", name)
+		}
+	}
+	require.Empty(t, leaks([]byte("(sensitive) "+c.source), []canary{c, other}))
+}
+
 // echo answers as the account does, but writes back all that was sent, in every form, where it is told to.
 type echo struct {
-	next  http.Handler
-	fails atomic.Bool   // writes are refused with all that they sent
-	hangs atomic.Bool   // writes arrive, and are not answered
-	came  chan struct{} // for each that hangs
+	next    http.Handler
+	fails   atomic.Bool   // writes are refused with all that they sent
+	refuses atomic.Bool   // so are reads
+	hangs   atomic.Bool   // writes arrive, and are not answered
+	came    chan struct{} // for each that hangs
+
+	mu      sync.Mutex
+	repeats []canary       // are in each answer that is no refusal, one after the other
+	told    map[string]int // how many such answers there were, by method and status
+}
+
+// repeat has every answer repeat secrets that the account was sent before, and every refusal of a read, too.
+func (e *echo) repeat(these ...canary) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.repeats, e.told = these, map[string]int{}
+}
+
+// repeated is an answer with a secret in all its forms besides: in a member of its own, in the name of one, and in each entry.
+func (e *echo) repeated(method string, status int, answer []byte) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var document any
+	if len(e.repeats) == 0 || json.Unmarshal(answer, &document) != nil {
+		return answer
+	}
+	kind := fmt.Sprint(method, " ", status)
+	c := e.repeats[e.told[kind]%len(e.repeats)]
+	e.told[kind]++
+	text := strings.Join(slices.Sorted(maps.Values(c.forms())), " | ")
+	var within func(v any)
+	within = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, member := range v {
+				within(member)
+			}
+			v["0echo"], v["1"+c.text] = text, true // the log shows the beginning of an answer
+			if _, has := v["node"]; has {
+				v["node"] = "installed with " + e.repeats[len(e.repeats)-1].text // in what vpsync reads and records
+			}
+		case []any:
+			for _, entry := range v {
+				within(entry)
+			}
+		}
+	}
+	within(document)
+	out, err := json.Marshal(document)
+	if err != nil {
+		panic(err)
+	}
+	return out
 }
 
 func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,11 +171,12 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	switch write := r.Method != http.MethodGet; {
+	write := r.Method != http.MethodGet
+	switch {
 	case write && e.hangs.Load():
 		e.came <- struct{}{}
 		<-r.Context().Done()
-	case write && e.fails.Load():
+	case write && e.fails.Load(), !write && e.refuses.Load():
 		var sent []string
 		for _, header := range r.Header {
 			for _, h := range header {
@@ -111,6 +196,11 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		said := []string{string(body), url.QueryEscape(string(body)), hex.EncodeToString(body), base64.StdEncoding.EncodeToString(body)}
+		e.mu.Lock()
+		for _, c := range e.repeats {
+			sent = append(sent, c.text)
+		}
+		e.mu.Unlock()
 		for _, s := range sent {
 			if len(s) > 8 {
 				said = append(said, slices.Sorted(maps.Values(canary{"", s}.forms()))...)
@@ -124,20 +214,33 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	default:
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		e.next.ServeHTTP(w, r)
+		answer := httptest.NewRecorder()
+		e.next.ServeHTTP(answer, r)
+		said := e.repeated(r.Method, answer.Code, answer.Body.Bytes())
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Set("Content-Length", strconv.Itoa(len(said)))
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(said)
 	}
 }
 
-const canaryStack = `
+const canaryHead = `
 provider "evotic" {}
 provider "servosphere" {}
+provider "vpsorg" {}
+
+data "servers" "theirs" {
+  provider = vpsorg
+}
 
 variable "root_password" { sensitive = true }
 variable "given" { sensitive = true }
 variable "filed" { sensitive = true }
 variable "label" { sensitive = true }
 variable "cpu" { default = 1 }
+`
 
+const canaryStack = canaryHead + `
 server "app" {
   provider    = evotic
   name        = "app"
@@ -175,12 +278,30 @@ output "secret" {
   sensitive = true
 }
 
+# What the account says of it repeats a secret.
+output "node" {
+  value     = "on ${server.app.node}"
+  sensitive = true
+}
+
 output "digest" {
   value = nonsensitive(length(var.given))
 }
 `
 
-const canaryMore = `
+const canaryOrg = `
+server "org" {
+  provider = vpsorg
+  name     = "org"
+  location = "us-west"
+  plan_id  = 1
+  os_id    = 5
+  hostname = "${var.label}.example"
+}
+`
+
+// canaryCreates are creates with a secret in each, at all three.
+const canaryCreates = canaryHead + canaryOrg + `
 firewall_rule "crash" {
   name       = "crash-${var.label}"
   protocol   = "tcp"
@@ -189,9 +310,16 @@ firewall_rule "crash" {
   action     = "allow"
 }
 
-network "more" {
-  name = "more"
-  cidr = "10.1.0.0/24"
+server "crash" {
+  provider         = evotic
+  name             = "crash"
+  location_id      = 1
+  os_id            = 2
+  password         = var.root_password
+  cpu              = 1
+  ram              = 1024
+  disk             = 10
+  initial_commands = [var.given]
 }
 `
 
@@ -202,6 +330,7 @@ func TestCanaries(t *testing.T) {
 	var (
 		evoticToken = newCanary("token of evotic", "kqzjwxvhpb")
 		shopToken   = newCanary("token of servosphere", "wqhxzkjvyf")
+		orgToken    = newCanary("token of VPS.org", "jvwkqzhxpy")
 		password    = newCanary("root password", "zvkxqjhwgd")
 		given       = newCanary("variable of --var", "jxqvzwkhym")
 		filed       = newCanary("variable of a file", "hzwqkvxjtc")
@@ -209,7 +338,7 @@ func TestCanaries(t *testing.T) {
 		stateKey    = newCanary("key of the state", "qwzhvjkxls")
 		address     = newCanary("password in an address", "vjhkwzqxbd")
 	)
-	secrets := []canary{evoticToken, shopToken, password, given, filed, label, stateKey, address}
+	secrets := []canary{evoticToken, shopToken, orgToken, password, given, filed, label, stateKey, address}
 	home, vault := t.TempDir(), plant(t, tree{"secret.vars.hcl": fmt.Sprintf("filed = %q\n", filed.text)})
 	stack := filepath.Join(home, "stack")
 	require.NoError(t, os.Mkdir(stack, 0o700))
@@ -232,20 +361,26 @@ func TestCanaries(t *testing.T) {
 	}
 	evotic, evoticURL := serve("evotic", "evotic", evoticToken)
 	shop, shopURL := serve("servosphere", "servosphere", shopToken)
+	org, orgURL := serve("vpsorg", "vpsorg", orgToken)
+	apis := []*echo{evotic, shop, org}
 	env := []string{
+		"VPSORG_API_TOKEN=" + orgToken.text, "VPSORG_API_URL=" + orgURL,
 		"EVOTIC_API_TOKEN=" + evoticToken.text, "EVOTIC_API_URL=" + evoticURL, "SERVOSPHERE_API_KEY=" + shopToken.text, "SERVOSPHERE_API_URL=" + shopURL,
 		"VPSYNC_STATE_KEY=" + stateKey.text, "VPSYNC_VAR_root_password=" + password.text, "VPSYNC_VAR_label=" + label.text,
 	}
 	vars := []string{"--var", fmt.Sprintf("given=%q", given.text), "--var-file", filepath.Join(vault, "secret.vars.hcl")}
-	places := 0
+	cases, searched := 0, map[[sha256.Size]byte]int{} // for how many secrets, by what was searched
 	clean := func(where string, data []byte) {
 		t.Helper()
-		places++
 		found := secrets
 		if strings.HasPrefix(where, accounts) { // the emulated account itself, to which names belong
 			found = slices.DeleteFunc(slices.Clone(secrets), func(c canary) bool { return c == label })
 		}
 		require.Empty(t, leaks(data, found), where)
+		if sum := sha256.Sum256(data); len(data) > 0 && len(found) > searched[sum] { // the same bytes are no other case
+			cases += len(found) - searched[sum]
+			searched[sum] = len(found)
+		}
 	}
 	files := func(after string) {
 		t.Helper()
@@ -257,7 +392,8 @@ func TestCanaries(t *testing.T) {
 			if os.IsNotExist(err) {
 				return nil
 			}
-			clean(path, append([]byte(path), data...))
+			clean(path, data)
+			clean("the name of "+path, []byte(path))
 			return err
 		}), after)
 	}
@@ -266,33 +402,61 @@ func TestCanaries(t *testing.T) {
 		t.Helper()
 		got := inProcess(t, home, env, append([]string{"-C", "stack", debug}, args...)...)
 		require.Equal(t, code, got.code, "%v\n%.3000s", args, got.said())
-
 		clean(strings.Join(args, " "), []byte(got.said()))
 		return got
 	}
 	with := func(args ...string) []string { return append(args, vars...) }
+	all := func(do func(e *echo)) {
+		for _, e := range apis {
+			do(e)
+		}
+	}
 
 	does(exitDone, with("validate")...)
 	does(exitDone, with("validate", "--json")...)
 	does(exitDone, with("plan")...)
 	does(exitDone, with("plan", "--json")...)
+	does(exitDone, with("plan", "--markdown")...)
 	does(exitDone, with("graph", "--format", "json")...)
 
 	// Whatever is sent comes back in the error.
-	evotic.fails.Store(true)
-	shop.fails.Store(true)
+	write(t, stack, tree{"org.hcl": canaryOrg})
+	all(func(e *echo) { e.fails.Store(true) })
 	got := does(exitFailed, with("apply", "--auto-approve")...)
-	require.Contains(t, got.said(), "(sensitive)", "an error repeats nothing of what came back")
+	for _, what := range []string{"create server: POST /servers: 422", "create firewall_rule: POST /firewall/rules: 422", "create server: POST /servers/: 422"} {
+		require.Regexp(t, "failed: "+what+`.*\(sensitive\)`, got.said(), "an error repeats nothing of what came back")
+	}
+	for _, what := range []string{`password=(sensitive)`, `hostname=(sensitive)`, `name=(sensitive)`, `initialCommands=(sensitive)`, `msg=answer request="POST /servers" status=422`, `msg=answer request="POST /servers/" status=422`} {
+		require.Contains(t, got.stderr, what, "the log says nothing of it")
+	}
 	does(exitFailed, with("apply", "--auto-approve", "--json")...)
-	evotic.fails.Store(false)
-	shop.fails.Store(false)
+	all(func(e *echo) { e.fails.Store(false) })
+	require.NoError(t, os.Remove(filepath.Join(stack, "org.hcl")))
+	all(func(e *echo) { e.repeat(secrets[:7]...); e.refuses.Store(true) })
+	got = does(exitFailed, with("plan")...)
+	require.Contains(t, got.stderr, "(sensitive)")
+	all(func(e *echo) { e.refuses.Store(false) })
 	files("failed applies")
+
+	// So it does in an answer that is none.
 
 	does(exitDone, with("plan", "--out", "first.vpsplan")...)
 	files("plan --out")
 	does(exitDone, with("apply", "first.vpsplan")...)
 	does(exitDone, with("plan", "--detailed-exitcode")...)
-	does(exitDone, with("drift")...)
+	does(exitDone, with("plan", "--detailed-exitcode", "--refresh", "full")...)
+	got = does(exitDone, with("drift", "--unmanaged")...)
+	require.Regexp(t, `\\"0echo\\":\\"\(sensitive\) ?\| \(sensitive\)`, got.stderr, "the log shows nothing of what was repeated")
+	require.Contains(t, got.stderr, `\"1(sensitive)\":true`)
+	write(t, stack, tree{"more.hcl": "output \"plainly\" { value = server.app.node }\n"})
+	require.Contains(t, does(exitFailed, with("plan")...).stderr, "sensitive = true", "what repeats a secret is no secret")
+	require.NoError(t, os.Remove(filepath.Join(stack, "more.hcl")))
+	require.GreaterOrEqual(t, shop.told["POST 201"], 2)
+	require.GreaterOrEqual(t, evotic.told["POST 201"]+evotic.told["POST 200"], 1)
+	all(func(e *echo) {
+		require.GreaterOrEqual(t, e.told["GET 200"], len(e.repeats), "not each was repeated")
+		e.repeat(evoticToken, shopToken, orgToken, password, label) // those that come from the environment: the others nobody can know who is not given them
+	})
 	for _, args := range [][]string{
 		{"show"}, {"show", "--json"}, {"state", "list"}, {"state", "show", "server.app"}, {"state", "show", "firewall_rule.web", "--json"}, {"state", "verify"}, {"output"}, {"output", "--json"},
 		{"history"}, {"history", "--json"}, {"blame", "server.app"}, {"blame", "firewall_rule.web"}, {"cost"}, {"graph"}, {"graph", "--format", "dot"}, {"doctor"}, {"doctor", "--json"},
@@ -300,6 +464,7 @@ func TestCanaries(t *testing.T) {
 	} {
 		does(exitDone, args...)
 	}
+	all(func(e *echo) { e.repeat() })
 	does(exitFailed, "output", "secret")
 	does(exitFailed, "output", "--json", "secret")
 	does(exitFailed, "output", "--raw", "secret")
@@ -310,6 +475,7 @@ func TestCanaries(t *testing.T) {
 	env = append(env, "VPSYNC_VAR_label="+other.text)
 	does(exitChanges, with("plan", "--detailed-exitcode")...)
 	does(exitChanges, with("plan", "--detailed-exitcode", "--json")...)
+	require.Contains(t, does(exitDone, with("plan", "--markdown")...).stdout, "(sensitive)")
 	does(exitDone, with("drift")...)
 	env = env[:len(env)-1]
 
@@ -353,40 +519,77 @@ func TestCanaries(t *testing.T) {
 	does(exitFailed, with("plan")...)
 	env = env[:len(env)-1]
 
-	// A crash in the middle of an apply, with all that a Go program says of itself then.
-	write(t, stack, tree{"more.hcl": canaryMore})
-	crashed := inProcess(t, home, append(slices.Clone(env), "VPSYNC_TEST_PANIC_AT=2", "GOTRACEBACK=all"),
-		with("-C", "stack", debug, "apply", "--auto-approve", "--target", "firewall_rule.crash")...)
-	require.Contains(t, crashed.stderr, "goroutine ", "it did not crash")
-	clean("crash", []byte(crashed.said()))
-	files("crash")
+	// A crash with all that a program in Go can say of a request: before anything is asked, and where the intent of a create is on disk.
+	begin := func(name string) (string, []string) {
+		dir := filepath.Join(home, name)
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		write(t, dir, tree{"main.hcl": canaryCreates})
+		return dir, with("-C", name, debug, "apply", "--auto-approve")
+	}
+	intents := func(dir string, least int) {
+		t.Helper()
+		s, err := sqlite.Open(t.Context(), filepath.Join(dir, ".vpsync", "state.db"), sqlite.Options{ReadOnly: true})
+		require.NoError(t, err)
+		st, err := s.Load(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		require.GreaterOrEqual(t, len(st.Intents), least)
+		for _, in := range st.Intents {
+			require.NotEmpty(t, in.Secrets, "the intent of %s holds no secret", in.Address)
+		}
+	}
+	var holds []string
+	for _, c := range secrets[:7] {
+		holds = append(holds, slices.Sorted(maps.Values(c.forms()))...)
+	}
+	holds = append(holds, stateKey.text)
+	for at, code := range map[string]int{"1": exitFailed, "intent": exitIncomplete} {
+		dir, args := begin("crashed at " + at)
+		crashed := inProcess(t, home, append(slices.Clone(env), "VPSYNC_TEST_PANIC_AT="+at, "VPSYNC_TEST_PANIC_HOLDS="+strings.Join(holds, " | "), "GOTRACEBACK=all"), append(args, "--parallelism", "1")...)
+		require.Equal(t, code, crashed.code, crashed.stderr)
+		require.Contains(t, crashed.stderr, "goroutine ", "it did not crash")
+		require.Contains(t, crashed.stderr, "Authorization:[Bearer (sensitive)", "it says nothing of what it holds")
+		clean("crash at "+at, []byte(crashed.said()))
+		files("crash at " + at)
+		if at == "intent" {
+			intents(dir, 1)
+		}
+	}
 
-	// An interrupt while a create is on its way, twice.
-	evotic.hangs.Store(true)
-	shop.hangs.Store(true)
+	// An interrupt while creates are on their way, twice, and a process that is killed there.
 	program, err := exec.LookPath("vpsync")
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), program, with("-C", "stack", debug, "apply", "--auto-approve", "--target", "network.more")...)
-	out := listener{word: "Interrupted", heard: make(chan struct{})}
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = home, append([]string{"HOME=" + home}, env...), &out, &out
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-shop.came:
-	case err := <-ended:
-		t.Fatalf("it ended before it sent anything: %v\n%s", err, out.text.String())
+	all(func(e *echo) { e.hangs.Store(true) })
+	for _, signals := range [][]syscall.Signal{{syscall.SIGINT, syscall.SIGINT}, {syscall.SIGKILL}} {
+		dir, args := begin(fmt.Sprint("ended by ", signals))
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		out := listener{word: "Interrupted", heard: make(chan struct{})}
+		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = home, append([]string{"HOME=" + home}, env...), &out, &out
+		require.NoError(t, cmd.Start())
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		for _, e := range apis {
+			select {
+			case <-e.came:
+			case err := <-ended:
+				t.Fatalf("it ended before it sent anything: %v\n%s", err, out.text.String())
+			}
+		}
+		files("creates are on their way")
+		for i, signal := range signals {
+			if i > 0 {
+				<-out.heard
+			}
+			require.NoError(t, cmd.Process.Signal(signal))
+		}
+		<-ended
+		require.Contains(t, out.text.String(), "password=(sensitive)", "it says nothing of what it sent")
+		clean(fmt.Sprint("ended by ", signals), out.text.Bytes())
+		files(fmt.Sprint("ended by ", signals))
+		intents(dir, 3)
 	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-	<-out.heard
-	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-	<-ended
-	clean("interrupt", out.text.Bytes())
-	files("interrupt")
 	does(exitDone, "show")
 	does(exitDone, "history", "--json")
-
-	cases := places * len(secrets)
 	matrix.Ran(t, "G7", cases, begun)
 }
 

@@ -78,7 +78,7 @@ a turn of each stack due.`,
 	c.Flags().BoolVar(&o.allowDestroy, "allow-destroy", false, "healing may delete and replace, too")
 	c.Flags().StringVar(&o.listen, "listen", daemon.DefaultAddress, "serve the status page, the API and metrics at this `address`, or none")
 	_ = c.MarkFlagFilename("config", "hcl")
-	completingFlag(c, "mode", these("observe", "propose", "heal"))
+	a.completingFlag(c, "mode", these("observe", "propose", "heal"))
 	return c
 }
 
@@ -147,7 +147,7 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	site.Undelivered = notifier.Undelivered
 	work := &stackWork{app: a, config: config, vars: o.vars, log: log}
 	d, closer, err := daemon.New(config, daemon.Options{
-		Work: work, Version: versionText(), Log: log, Boundary: a.hooks.boundary,
+		Work: work, Version: versionText(), Log: log, Boundary: a.hooks.boundary, Redact: a.secrets.Scrub,
 		Sources: &source.Sources{Data: config.Data, Env: a.env, Commit: gitCommit},
 	})
 	if errors.Is(err, daemon.ErrBusy) {
@@ -220,21 +220,18 @@ func (a *app) site(c *daemon.Config, log *slog.Logger) (web.Options, error) {
 		if s.Git == nil || s.Git.HookSecretEnv == "" {
 			continue
 		}
-		if hooks[s.Name] = a.env[s.Git.HookSecretEnv]; len(hooks[s.Name]) < leastSecret {
+		if hooks[s.Name] = a.env[s.Git.HookSecretEnv]; len(hooks[s.Name]) < notify.MinSecret {
 			return web.Options{}, &remedyError{summary: "No secret for a webhook", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)    # and give the git host the same", s.Git.HookSecretEnv),
-				detail: fmt.Sprintf("The calls for stack %q are signed with what %s holds, which has to have %d characters or more.", s.Name, s.Git.HookSecretEnv, leastSecret)}
+				detail: fmt.Sprintf("The calls for stack %q are signed with what %s holds, which has to have %d characters or more.", s.Name, s.Git.HookSecretEnv, notify.MinSecret)}
 		}
 	}
 	token := a.env[c.Listen.TokenEnv]
-	if token != "" && len(token) < leastSecret {
+	if token != "" && len(token) < notify.MinSecret {
 		return web.Options{}, &remedyError{summary: "The token is short", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)", c.Listen.TokenEnv),
-			detail: fmt.Sprintf("Whoever guesses what %s holds can approve plans. It has to have %d characters or more.", c.Listen.TokenEnv, leastSecret)}
+			detail: fmt.Sprintf("Whoever guesses what %s holds can approve plans. It has to have %d characters or more.", c.Listen.TokenEnv, notify.MinSecret)}
 	}
 	return web.Options{Token: token, Names: c.Listen.Names, HookSecret: func(stack string) string { return hooks[stack] }, Log: log}, nil
 }
-
-// leastSecret is how many characters a secret that is checked over a network has at least.
-const leastSecret = 16
 
 // daemonDocument is how the stacks of a daemon are.
 type daemonDocument struct {

@@ -109,6 +109,13 @@ func (a *app) examinedBlocks(only string) ([]spec.ProviderBlock, error) {
 		return nil, diags
 	}
 	a.stack = &stack.Declarations
+	given, _ := a.variableValues(stack, variableFlags{}) // an account may repeat in its answers what it was sent
+	a.hideGiven(a.stack, given)
+	for _, block := range stack.Providers {
+		if def, err := a.definition(block); err == nil {
+			a.secrets.Hide(a.env[tokenVariable(block, def)])
+		}
+	}
 	if only == "" {
 		if len(stack.Providers) == 0 {
 			return nil, &remedyError{summary: "The stack has no account", detail: "It has no provider block, so there is nothing to look at.",

@@ -80,7 +80,8 @@ const (
 // begunOnly: an init that was killed has begun the file, and written nothing. Nobody misses what is not in it.
 func begunOnly(path string) bool {
 	info, err := os.Lstat(path)
-	return err == nil && filepath.Base(path) == "main.hcl" && info.Mode().IsRegular() && info.Size() == 0
+	ours := filepath.Base(path) == "main.hcl" || filepath.Base(path) == ".gitignore"
+	return err == nil && ours && info.Mode().IsRegular() && info.Size() == 0
 }
 
 // writeNew writes a file that must not exist, or has only been begun.
@@ -114,7 +115,7 @@ func (a *app) boundary(point string) {
 func (a *app) ignore(d *initDocument, path string) error {
 	const line = ".vpsync/"
 	before, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || begunOnly(path) {
 		return a.writeNew(d, path, "# What vpsync keeps for itself: state, backups, the sandbox.\n"+line+"\n")
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -106,7 +107,7 @@ not in files of variables.`,
 	c.Flags().BoolVar(&o.destroy, "destroy", false, "plan what vpsync destroy would do")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there is something to do")
 	c.Flags().StringVar(&o.refresh, "refresh", "auto", "auto: the cheapest correct reads; full: every detail; false: none")
-	completingFlag(c, "refresh", these("auto", "full", "false"))
+	a.completingFlag(c, "refresh", these("auto", "full", "false"))
 	return c
 }
 
@@ -165,7 +166,7 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	if o.out != "" && !a.json {
-		fmt.Fprintf(a.errs, "\nSaved in %s. To carry out exactly this plan:\n  %s\nIts digest is %s.\n", o.out, a.commandHere("vpsync apply "+plan.ShellWord(o.out)), made.Plan.Digest())
+		fmt.Fprintf(a.errs, "\nSaved in %s. To carry out exactly this plan:\n  %s\nIts digest is %s.\n", o.out, a.commandHere("vpsync apply "+shell.Word(o.out)), made.Plan.Digest())
 	}
 	switch {
 	case len(made.Plan.Questions) > 0:

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -195,7 +195,7 @@ func usableByStacks(def *providers.Definition, file string) spec.Diagnostics {
 	}
 	if !strings.HasSuffix(file, definitionSuffix) || filepath.Base(file) == definitionSuffix {
 		warn(fmt.Sprintf("The name of a definition ends in %s, so that it is not taken for a part of the stack; this one is %q.", definitionSuffix, filepath.Base(file)),
-			"mv "+plan.ShellWord(file)+" "+def.Name+definitionSuffix)
+			"mv "+shell.Word(file)+" "+def.Name+definitionSuffix)
 	}
 	return diags
 }

@@ -32,8 +32,8 @@ it and change it directly, as somebody at the provider would.`}
 	flags := c.PersistentFlags()
 	flags.StringVar(&o.account, "account", "", "the account, where the stack has several")
 	flags.StringVar(&o.provider, "provider", "", "the provider, where the folder holds no stack (default servosphere)")
-	completingFlag(c, "account", a.accountNames())
-	completingFlag(c, "provider", a.offeredProviders())
+	a.completingFlag(c, "account", a.accountNames())
+	a.completingFlag(c, "provider", a.offeredProviders())
 	c.AddCommand(a.sandboxServeCommand(&o), a.sandboxFaultCommand(&o), a.sandboxLogCommand(&o),
 		&cobra.Command{Use: "reset", Short: "Delete every object, the log and the faults",
 			Example: "  vpsync sandbox reset",

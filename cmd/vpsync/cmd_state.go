@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -207,7 +208,7 @@ func (a *app) mayMove(st *state.State, source, target spec.Address) error {
 	for _, r := range st.Resources {
 		if r.Address == target {
 			return &remedyError{summary: "The address is taken", detail: fmt.Sprintf("%s is bound to %s already.", target, r.ID),
-				remedy: "vpsync state rm " + plan.ShellWord(target.String())}
+				remedy: "vpsync state rm " + shell.Word(target.String())}
 		}
 	}
 	for _, i := range st.Intents {
@@ -252,7 +253,7 @@ func (a *app) leftoversCommand() *cobra.Command {
 			return a.leftovers(c.Context())
 		}}
 	c.Flags().StringArrayVar(&dismiss, "dismiss", nil, "take the object with this `id` off the list; ACCOUNT/KIND/ID where several have it")
-	completingFlag(c, "dismiss", a.leftoverIDs())
+	a.completingFlag(c, "dismiss", a.leftoverIDs())
 	return c
 }
 
@@ -304,7 +305,7 @@ func leftoverOf(st *state.State, word string) (*state.Leftover, error) {
 	var names, commands []string
 	for _, l := range found {
 		names = append(names, fmt.Sprintf("%s, once %s, in %s", article(render.Noun(l.Kind)), l.Address, l.Account))
-		commands = append(commands, "vpsync state leftovers --dismiss "+plan.ShellWord(whole(l)))
+		commands = append(commands, "vpsync state leftovers --dismiss "+shell.Word(whole(l)))
 	}
 	return nil, &remedyError{summary: "Several leftovers have this id", detail: fmt.Sprintf("%q is %s.", word, strings.Join(names, "; and ")),
 		remedy: strings.Join(commands, "\n")}

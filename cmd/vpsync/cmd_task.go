@@ -95,7 +95,11 @@ func (a *app) task(ctx context.Context, o taskOptions, name, address string, wor
 		view.Close()
 		code := done.ExitCode(err)
 		if a.lines != nil {
-			a.lines.Result(&apply.Result{Reads: done.Reads, Writes: done.Writes, Duration: done.Elapsed, Changed: done.Sent}, code)
+			a.lines.Result(&apply.Result{Reads: done.Reads, Writes: done.Writes, Duration: done.Elapsed, Changed: done.Sent, Interrupted: code == exitInterrupted}, code)
+		}
+		if code == exitInterrupted {
+			a.tellUntouched()
+			return exitWith(code)
 		}
 		if err != nil {
 			return &exitError{code: code, err: a.taskFailed(t, err)}

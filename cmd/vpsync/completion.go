@@ -42,8 +42,12 @@ func (a *app) completing(c *cobra.Command, repeats bool, arguments ...offer) *co
 	return c
 }
 
-// completingFlag gives a flag what to offer.
-func completingFlag(c *cobra.Command, name string, o offer) {
+// completingFlag gives a flag what to offer. What cobra is given it keeps for as long as the process lives, and with it all of this run;
+// so only a run that completes gives it anything.
+func (a *app) completingFlag(c *cobra.Command, name string, o offer) {
+	if len(a.args) == 0 || !strings.HasPrefix(a.args[0], cobra.ShellCompRequestCmd) {
+		return
+	}
 	// It fails for a flag that does not exist or has an offer already, which the script named completion would see.
 	_ = c.RegisterFlagCompletionFunc(name, func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return offered(c.Context(), o, args, typed)

@@ -34,7 +34,7 @@ func (w *stackWork) turn(at daemon.Checkout, o daemon.Acting) (*app, variableFla
 	t := &app{
 		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, outWidth: eighty, errWidth: eighty},
 		env:     w.app.env, hooks: w.app.hooks, printed: &outlet{to: io.Discard}, settings: map[string]accountSettings{},
-		dir: at.Dir, state: stack.State, sandbox: w.app.sandbox, noColor: true, dumb: true, log: w.app.log,
+		dir: at.Dir, state: stack.State, sandbox: w.app.sandbox, noColor: true, dumb: true, log: w.app.log, secrets: w.app.secrets,
 		runID: o.Run, who: o.Actor, at: at.Commit, sending: make(chan struct{}), stop: o.Stop,
 	}
 	if stack.Git != nil {

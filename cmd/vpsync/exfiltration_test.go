@@ -3,10 +3,17 @@
 package main
 
 import (
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -61,6 +68,7 @@ const lureStack = "provider \"acme\" { definition = \"./acme.provider.hcl\" }\nb
 
 // TestExfiltration: whoever asks for a token, by an answer, a stack or the environment, does not get it.
 func TestExfiltration(t *testing.T) {
+	t.Parallel() // most of its time a read is tried again
 	begun, cases := time.Now(), 0
 	const token = "canary-token-7fd1a2b3"
 	var caught atomic.Int64 // requests that came to where none belongs
@@ -178,6 +186,32 @@ func TestExfiltration(t *testing.T) {
 	require.Zero(t, caught.Load())
 	require.Equal(t, int64(6), asked.Load())
 
+	// A trusted name that leads to somebody else: who answers there has no certificate for it, whoever vouches for the one shown.
+	impostor := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caught.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"boxes": []}`)
+	}))
+	impostor.Config.ErrorLog = log.New(io.Discard, "", 0)
+	impostor.StartTLS()
+	defer impostor.Close()
+	shown := filepath.Join(t.TempDir(), "authorities.pem")
+	require.NoError(t, os.WriteFile(shown, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: impostor.Certificate().Raw}), 0o600))
+	_, at, err := net.SplitHostPort(impostor.Listener.Addr().String())
+	require.NoError(t, err)
+	asks := func(host, authorities string) carriedOut {
+		return inProcess(t, plant(t, tree{"main.hcl": lureStack, "acme.provider.hcl": lureDefinition}),
+			[]string{"SSL_CERT_FILE=" + authorities, "ACME_TOKEN=" + token, "ACME_API_URL=https://" + host, "VPSYNC_TRUSTED_HOSTS=" + host}, "plan")
+	}
+	nowhere(t, asks("localhost:"+at, shown), "not localhost")
+	nowhere(t, asks("localhost:"+at, ""), "certificate")
+	nowhere(t, asks("localhost:"+port, shown), "TLS handshake")
+	if runtime.GOOS == "linux" { // elsewhere the system says whom to trust
+		got := asks("127.0.0.1:"+at, shown)
+		require.Equal(t, exitDone, got.code, got.said())
+		require.Equal(t, int64(1), caught.Swap(0), "its own name is in the certificate")
+	}
+
 	// A stack that nobody has reviewed: nothing is asked of anybody, and no token is looked for.
 	change := func(old, new string) tree {
 		return tree{"main.hcl": lureStack, "acme.provider.hcl": strings.Replace(lureDefinition, old, new, 1)}
@@ -211,7 +245,8 @@ func TestExfiltration(t *testing.T) {
 			}
 		}
 		got := inProcess(t, above, []string{"ACME_TOKEN=" + token, "ACME_API_URL=" + trap.URL, "VPSYNC_TRUSTED_HOSTS=" + evil.Host, "VPSYNC_STATE_KEY=" + token},
-			"-C", "proposed", "plan", "--untrusted", "--base", "reviewed", "--evaluation-timeout", "1m")
+			"-C", "proposed", "plan", "--untrusted", "--base", "reviewed")
+		got.refusedInTime(t)
 		nowhere(t, got, c.says)
 	}
 	matrix.Ran(t, "G8", cases, begun)

@@ -52,6 +52,7 @@ var commandExits = map[string][]int{
 	"drift":           {exitDone, exitFailed, exitChanges, exitInterrupted},
 	"github run":      {exitDone, exitFailed, exitChanges, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"github post":     {exitDone, exitFailed, exitInterrupted},
+	"task":            {exitDone, exitFailed, exitIncomplete, exitLocked, exitNeedsAnswer, exitInterrupted},
 	"daemon":          {exitDone, exitFailed, exitChanges, exitLocked, exitNeedsAnswer},
 	"doctor":          {exitDone, exitFailed, exitInterrupted},
 	"import":          {exitDone, exitFailed, exitIncomplete, exitLocked, exitInterrupted},

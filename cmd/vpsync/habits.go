@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -67,7 +67,7 @@ var placeholder = regexp.MustCompile(`\{[A-Z]+\}`)
 func (h habit) fill(args []string) string {
 	return placeholder.ReplaceAllStringFunc(h.remedy, func(name string) string {
 		if len(args) > 0 {
-			return plan.ShellWord(args[0])
+			return shell.Word(args[0])
 		}
 		return strings.Trim(name, "{}")
 	})
@@ -186,10 +186,10 @@ func (a *app) without(flag string) string {
 				value, _, _ = strings.Cut(value, "=")
 				value += "=..."
 			}
-			line += " --" + name + "=" + plan.ShellWord(value)
+			line += " --" + name + "=" + shell.Word(value)
 			continue
 		}
-		line += " " + plan.ShellWord(arg)
+		line += " " + shell.Word(arg)
 	}
 	return line
 }

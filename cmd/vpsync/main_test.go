@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/github/githubtest"
 )
 
@@ -43,7 +47,7 @@ func scriptMain() {
 func testHooks(env map[string]string) hooks {
 	h := hooks{boundary: killAt(env["VPSYNC_TEST_KILL_AT"])}
 	if where := env["VPSYNC_TEST_PANIC_AT"]; where != "" {
-		h.boundary = panicAt(where)
+		h.boundary = panicAt(where, env["VPSYNC_TEST_PANIC_HOLDS"])
 	}
 	if name := env["VPSYNC_TEST_STOP_AT"]; name != "" {
 		h.boundary = stopAt(name)
@@ -77,9 +81,18 @@ func killAt(where string) func(point string) {
 	})
 }
 
-// panicAt crashes at a point, as a mistake in the program would.
-func panicAt(where string) func(point string) {
-	return at(where, func(point string) { panic("at " + point) })
+// panicAt crashes at a point, as a mistake in the program would: with what a request holds, where something is given for it.
+func panicAt(where, holds string) func(point string) {
+	return at(where, func(point string) {
+		if holds == "" {
+			panic("at " + point)
+		}
+		panic(fmt.Errorf("at %s with %+v", point, struct {
+			Header http.Header
+			Body   []byte
+			URL    string
+		}{http.Header{"Authorization": {"Bearer " + holds}}, []byte(holds), "/" + holds}))
+	})
 }
 
 // at does something at the n-th point, or at the n-th of a name: "16", "recorded", "recorded#2". It is nil where no point is named.
@@ -102,6 +115,20 @@ func at(where string, do func(point string)) func(point string) {
 			do(point)
 		}
 	}
+}
+
+// TestScriptsOfGit: the scripts that need git are skipped without it, and say so here with their number.
+func TestScriptsOfGit(t *testing.T) {
+	scripts, err := filepath.Glob("../../testdata/script/*.txtar")
+	require.NoError(t, err)
+	n := 0
+	for _, path := range scripts {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		n += bytes.Count(text, []byte("\n[!exec:git] skip"))
+	}
+	require.Positive(t, n)
+	matrix.Need(t, matrix.Git, n)
 }
 
 func TestScript(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -39,7 +39,7 @@ func (a *app) warnIfReadable(files ...string) {
 			continue
 		}
 		open = append(open, fmt.Sprintf("%s (%s)", path, info.Mode().Perm()))
-		remedy = append(remedy, fmt.Sprintf("chmod %o %s", closedMode(info), plan.ShellWord(path)))
+		remedy = append(remedy, fmt.Sprintf("chmod %o %s", closedMode(info), shell.Word(path)))
 	}
 	if len(open) == 0 {
 		return

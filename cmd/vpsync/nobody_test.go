@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vpsync/vpsync/pkg/spec/confined"
 )
 
 // carriedOut is what a process of vpsync came to.
@@ -22,9 +23,18 @@ type carriedOut struct {
 	code           int
 	stdout, stderr string
 	took           time.Duration
-	peak           int64 // bytes of memory that it, or a child of its, held at most; 0 where the system does not tell
-	// worked is the processor time of the process and its children, on Linux.
-	worked time.Duration
+	peak           int64         // bytes of memory that it, or a child of its, held at most; 0 elsewhere than on Linux
+	worked         time.Duration // processor time of the process and its children
+}
+
+// refusedInTime: it gave up an untrusted stack within the two seconds that it had, and what it takes to start two processes and to
+// print. On the clock it may be more: the machine may be busy.
+func (e carriedOut) refusedInTime(t *testing.T) {
+	t.Helper()
+	require.Equal(t, exitFailed, e.code, e.said())
+	require.NotContains(t, e.stderr, "broke off", "a child that fell over is no refusal")
+	require.Positive(t, e.worked)
+	require.Less(t, e.worked, confined.DefaultLimits.Time+1500*time.Millisecond)
 }
 
 func (e carriedOut) said() string { return e.stdout + e.stderr }
@@ -46,10 +56,10 @@ func inProcess(t *testing.T, dir string, env []string, args ...string) carriedOu
 		require.NoError(t, err)
 	}
 	e.code = cmd.ProcessState.ExitCode()
-	if text, err := os.ReadFile(usage); err == nil {
-		_, err := fmt.Sscan(string(text), &e.peak, &e.worked)
-		require.NoError(t, err)
-	}
+	text, err := os.ReadFile(usage)
+	require.NoError(t, err)
+	_, err = fmt.Sscan(string(text), &e.peak, &e.worked)
+	require.NoError(t, err)
 	return e
 }
 
@@ -59,11 +69,13 @@ func measured() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
+	var peak int64
 	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
-		text := fmt.Sprint(used.Maxrss<<10, " ", used.Utime.Nano()+used.Stime.Nano()) // of the largest, and of all (getrusage(2), wait4(2))
-		if err := os.WriteFile(os.Args[1], []byte(text), 0o600); err != nil {
-			panic(err)
-		}
+		peak = used.Maxrss << 10 // of the largest (getrusage(2))
+	}
+	text := fmt.Sprint(peak, " ", (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Nanoseconds()) // of all (wait4(2))
+	if err := os.WriteFile(os.Args[1], []byte(text), 0o600); err != nil {
+		panic(err)
 	}
 	if code := cmd.ProcessState.ExitCode(); code >= 0 {
 		os.Exit(code)

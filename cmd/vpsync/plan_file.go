@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -30,14 +31,14 @@ func mayBecomePlan(path string) error {
 		return &remedyError{summary: "The plan cannot be saved there", detail: path + " " + detail, remedy: remedy}
 	}
 	if strings.HasSuffix(path, ".hcl") || strings.HasSuffix(path, ".hcl.json") {
-		return refuse("would be read as a part of the stack from then on.", "vpsync plan --out "+plan.ShellWord(strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".hcl")+".vpsplan"))
+		return refuse("would be read as a part of the stack from then on.", "vpsync plan --out "+shell.Word(strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".hcl")+".vpsplan"))
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil // with its folder missing, saving says so
 	case err == nil && info.IsDir():
-		return refuse("is a folder.", "vpsync plan --out "+plan.ShellWord(filepath.Join(path, "plan.vpsplan")))
+		return refuse("is a folder.", "vpsync plan --out "+shell.Word(filepath.Join(path, "plan.vpsplan")))
 	case err == nil && !info.Mode().IsRegular():
 		return refuse("is no ordinary file, and a plan would take its place.", "vpsync plan --out plan.vpsplan")
 	case err != nil || info.Size() == 0:
@@ -76,7 +77,7 @@ func (w *workspace) savePlan(path string, made *apply.Made, options plan.Options
 	if err != nil {
 		wrong := &remedyError{summary: "The plan cannot be saved", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err)))}
 		if errors.Is(err, syscall.ENOSPC) {
-			wrong.summary, wrong.remedy = "The disk is full", "make room on the disk of "+plan.ShellWord(filepath.Dir(path))+", and run the command again"
+			wrong.summary, wrong.remedy = "The disk is full", "make room on the disk of "+shell.Word(filepath.Dir(path))+", and run the command again"
 		}
 		return wrong
 	}
@@ -121,7 +122,7 @@ func (w *workspace) digest(variable string, v cty.Value) (state.Digest, bool) {
 func readPlan(path string) (*plan.Saved, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &remedyError{summary: "The plan cannot be read", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err))), remedy: "vpsync plan --out " + plan.ShellWord(path)}
+		return nil, &remedyError{summary: "The plan cannot be read", detail: fmt.Sprintf("%s: %s", path, sentenceOf(withoutPath(err))), remedy: "vpsync plan --out " + shell.Word(path)}
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxPlanFile+1))
@@ -134,7 +135,7 @@ func readPlan(path string) (*plan.Saved, error) {
 	s, err := plan.DecodeSaved(data)
 	var wrong *plan.SavedError
 	if errors.As(err, &wrong) {
-		return nil, &remedyError{summary: "Not a plan to carry out", detail: fmt.Sprintf("%s: %s.", path, wrong.Reason), remedy: strings.ReplaceAll(wrong.Remedy, "FILE", plan.ShellWord(path))}
+		return nil, &remedyError{summary: "Not a plan to carry out", detail: fmt.Sprintf("%s: %s.", path, wrong.Reason), remedy: strings.ReplaceAll(wrong.Remedy, "FILE", shell.Word(path))}
 	}
 	return s, err
 }
@@ -142,7 +143,7 @@ func readPlan(path string) (*plan.Saved, error) {
 // stalePlan is a plan that what it rests on has moved away from.
 func stalePlan(path, detail string) error {
 	return &exitError{code: exitNeedsAnswer, err: &remedyError{summary: "The plan is stale", detail: detail + " Nothing was sent.",
-		remedy: "vpsync plan --out " + plan.ShellWord(path) + "    # and look at it again"}}
+		remedy: "vpsync plan --out " + shell.Word(path) + "    # and look at it again"}}
 }
 
 // foreignPlan is a plan that was made for something else than what is at hand.
@@ -153,7 +154,7 @@ func foreignPlan(remedy, format string, args ...any) error {
 // fits refuses a saved plan that was made for something else than what is at hand, before any request.
 func (w *workspace) fits(s *plan.Saved, path string, st *state.State, flags variableFlags) error {
 	refuse := foreignPlan
-	again := "vpsync plan --out " + plan.ShellWord(path)
+	again := "vpsync plan --out " + shell.Word(path)
 	first := s.Lineage == "" && len(st.Resources)+len(st.Leftovers)+len(st.Intents) == 0 // made before there was a state
 	switch {
 	case s.Lineage == st.Lineage, first:
@@ -266,7 +267,7 @@ func (a *app) applySaved(ctx context.Context, path string, o applyOptions) error
 	a.warnIfReadable(path)
 	switch {
 	case s.Sandbox && !a.sandbox: // before anybody asks for a token
-		return foreignPlan("vpsync apply --sandbox "+plan.ShellWord(path), "It was made on the sandbox, and this is a real account.")
+		return foreignPlan("vpsync apply --sandbox "+shell.Word(path), "It was made on the sandbox, and this is a real account.")
 	case a.sandbox && !s.Sandbox:
 		return foreignPlan("", "It was made on a real account, and this is the sandbox.")
 	}

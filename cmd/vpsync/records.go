@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -197,7 +197,7 @@ func (a *app) wordsFor(all []spec.Address) string {
 	}
 	var words []string
 	for _, at := range all {
-		words = append(words, plan.ShellWord(at.String()))
+		words = append(words, shell.Word(at.String()))
 	}
 	return strings.Join(words, " ")
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/apply"
-	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -29,7 +29,7 @@ func (a *app) failure(f apply.Failure) spec.Diagnostic {
 	switch {
 	case errors.As(f.Err, &moved):
 		why, d.Remedy = "It is not what the plan saw", "vpsync plan"
-	case errors.As(f.Err, &request) && (request.Status != 0 || request.Unfit):
+	case errors.As(f.Err, &request) && (request.Status != 0 || request.Unfit || request.NotHTTP):
 		why, d.Remedy = a.whyRefused(request)
 		d.Detail = a.inAccount(request) + d.Detail
 	}
@@ -50,11 +50,18 @@ func (a *app) inAccount(e *providers.Error) string {
 
 // whyRefused is what the status of an answer means to an operator, and what can be done about it.
 func (a *app) whyRefused(e *providers.Error) (summary, remedy string) {
-	token := a.settings[e.Account].token
+	token, address := a.settings[e.Account].token, "base_url in the definition"
+	if variable := a.settings[e.Account].url; variable != "" {
+		address = variable + ", or else " + address + ","
+	}
 	const later = "run the command again later"
 	switch {
 	case e.Unfit: // by asking again it will hardly fit
 		return "The API's answer is not as the definition says", "vpsync doctor " + e.Account + "    # which lines of the definition differ"
+	case e.NotHTTP:
+		return "What answered does not speak HTTP", fmt.Sprintf("check that %s leads to the API", address)
+	case e.Status >= 300 && e.Status < 400:
+		return "The API redirects to another place", fmt.Sprintf("check that %s is where the API itself answers", address)
 	case e.Status == 401, e.Status == 403:
 		return "The API does not accept the token", fmt.Sprintf("check that %s holds the token, and that the provider still knows it", orElse(token, "the token's variable"))
 	case e.Status == 402:
@@ -75,7 +82,7 @@ func (a *app) whyRefused(e *providers.Error) (summary, remedy string) {
 	case e.Status >= 200 && e.Status < 300:
 		return "The API's answer makes no sense", later
 	case e.Status == 0 && e.Request != "":
-		return "The API could not be reached", later
+		return "The API could not be reached", "vpsync doctor " + e.Account + "    # how far a connection comes; then run the command again"
 	}
 	return "A request failed", ""
 }
@@ -92,7 +99,7 @@ func (a *app) otherEndpoint(e *apply.EndpointError) string {
 	case variable == "":
 		return ""
 	}
-	return "export " + variable + "=" + plan.ShellWord(e.Recorded) + another
+	return "export " + variable + "=" + shell.Word(e.Recorded) + another
 }
 
 // unconfigured is what brings back an account that only the state knows.

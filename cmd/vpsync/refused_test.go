@@ -19,6 +19,7 @@ func TestRefusals(t *testing.T) {
 	for status, want := range map[int]string{
 		0:   "A request failed: ",
 		200: "The API's answer makes no sense: run the command again later",
+		302: "The API redirects to another place: check that ACME_URL, or else base_url in the definition, is where the API itself answers",
 		400: "The API does not accept the values: ",
 		401: "The API does not accept the token: check that ACME_TOKEN holds the token, and that the provider still knows it",
 		403: "The API does not accept the token: check that ACME_TOKEN holds the token, and that the provider still knows it",
@@ -43,6 +44,11 @@ func TestRefusals(t *testing.T) {
 	}
 	reached := a.describe(&providers.Error{Account: "acme", Request: "GET /servers", Err: errors.New("refused")})
 	require.Equal(t, "The API could not be reached", reached.Summary)
+	require.Equal(t, "vpsync doctor acme    # how far a connection comes; then run the command again", reached.Remedy)
+	strange := &providers.Error{Account: "acme", Request: "GET /servers", NotHTTP: true, Err: errors.New("malformed")}
+	require.Equal(t, "What answered does not speak HTTP", a.describe(strange).Summary)
+	require.Equal(t, "check that ACME_URL, or else base_url in the definition, leads to the API", a.describe(strange).Remedy)
+	require.Equal(t, "server.web failed: what answered does not speak HTTP", a.failure(apply.Failure{Address: spec.Address{Kind: "server", Name: "web"}, Err: strange}).Summary)
 }
 
 func TestOtherEndpoint(t *testing.T) {

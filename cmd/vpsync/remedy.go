@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -86,12 +87,12 @@ func (a *app) carried(called *cobra.Command, rest string, which []string) []stri
 				if a.reviewed != nil && a.reviewed.dir != "" {
 					v = a.reviewed.dir // nobody is told to work in a stack that is not trusted
 				}
-				out = append(out, "-C "+plan.ShellWord(v))
+				out = append(out, "-C "+shell.Word(v))
 				continue
 			case f.Name == "var" && assigns && a.secretVariable(strings.TrimSpace(name)):
 				v = name + "=..."
 			}
-			out = append(out, long+" "+plan.ShellWord(v))
+			out = append(out, long+" "+shell.Word(v))
 		}
 	})
 	return out

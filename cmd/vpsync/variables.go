@@ -14,7 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
-	"github.com/vpsync/vpsync/pkg/plan"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/render"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
@@ -115,7 +115,7 @@ func (a *app) unreadVariables(name string, err error) spec.Diagnostic {
 	case !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(name):
 	case isFile(inStack):
 		d.Detail = fmt.Sprintf("There is no file %s in the current folder; the stack's folder has one. Paths on the command line start from the current folder.", name)
-		d.Remedy = "--var-file " + plan.ShellWord(filepath.ToSlash(inStack))
+		d.Remedy = "--var-file " + shell.Word(filepath.ToSlash(inStack))
 	default:
 		d.Detail = fmt.Sprintf("There is no file %s. Paths on the command line start from the current folder.", name)
 	}

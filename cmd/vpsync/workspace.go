@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/vpsync/vpsync/pkg/apply"
@@ -77,12 +78,26 @@ func (a *app) equip(stack *spec.Declarations, values evaluator, vars variableFla
 			diags = append(diags, inside...)
 			continue
 		}
+		a.secrets.Hide(a.env[tokenVariable(block, def)])
 		definitions[block.Account()] = def
 		request.Schemas[block.Account()] = def.Schema
 	}
 	given, problems := a.variableValues(values, vars)
+	a.hideGiven(stack, given)
 	request.Variables = given
 	return request, definitions, append(diags, problems...)
+}
+
+// hideGiven hides the values that sensitive variables are given, before anybody evaluates them.
+func (a *app) hideGiven(stack *spec.Declarations, given []spec.VariableValue) {
+	for _, v := range given {
+		if stack.Secret(v.Name) && v.Source != "true" && v.Source != "false" {
+			a.secrets.Hide(v.Source)
+			if text, err := strconv.Unquote(v.Source); err == nil {
+				a.secrets.Hide(text)
+			}
+		}
+	}
 }
 
 // open makes a stack ready to work on. A writer takes the lock at once, before anything is read that a plan depends on.

@@ -59,6 +59,29 @@ func (a Accounts) Mask(st *state.State) {
 	}
 }
 
+// hide says to the clients what is secret in a configuration: an account may repeat in one answer what another one was sent.
+func (a Accounts) hide(config *spec.Response) {
+	told := map[*providers.Secrets]bool{}
+	for _, c := range a {
+		s := c.Secrets()
+		if told[s] {
+			continue
+		}
+		told[s] = true
+		for _, v := range config.Secrets {
+			s.HideValue(v)
+		}
+		for _, r := range config.Resources {
+			for _, v := range r.Values {
+				s.HideValue(v)
+			}
+		}
+		for _, o := range config.Outputs {
+			s.HideValue(o.Value)
+		}
+	}
+}
+
 // requests sums what all clients have sent so far.
 func (a Accounts) requests() (reads, writes int) {
 	for _, c := range a {

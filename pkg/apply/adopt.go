@@ -61,8 +61,8 @@ func (m *making) adopt(ctx context.Context, w *walk, id string, left *state.Left
 }
 
 // bind makes the record of an object that exists. What the API answers is recorded as asked for, so that the next plan
-// sees what differs from the configuration; what it never answers is taken from the leftover that the object was, else
-// assumed to be as configured.
+// sees what differs from the configuration, but for what repeats a secret: the next plan sees that nobody asked for it. What it never
+// answers is taken from the leftover that the object was, else assumed to be as configured.
 func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want *wanted, object *spec.Object, left *state.Leftover) (*state.Resource, error) {
 	out := *record
 	out.Applied, out.Secrets, out.Observed = spec.Values{}, map[string]state.Digest{}, spec.Values{}
@@ -76,7 +76,7 @@ func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want 
 		return nil, err
 	}
 	if object != nil {
-		out.Observed = observable(kind, object.Values, out.Policy, want.secrets)
+		out.Observed = observable(kind, object, out.Policy, want.secrets, want.plain)
 		out.Unready = !kind.WaitsApart && unready(kind, object)
 	} else if out.Observed, err = spec.Conform(kind, before.Observed); err != nil {
 		return nil, err
@@ -94,6 +94,9 @@ func bind(kind *spec.Kind, record *state.Resource, desired *spec.Resource, want 
 				live = cty.NullVal(a.Type)
 			}
 			if !a.Same(value, live) {
+				if slices.Contains(object.Repeats, name) {
+					continue
+				}
 				value = live
 			}
 			out.Applied[name] = value

@@ -54,7 +54,7 @@ func (a Accounts) Bill(ctx context.Context, account string) (*Bill, []error) {
 	bill := &Bill{}
 	var failures []error
 	ask := func(what, source string, arguments spec.Values, take func(answer spec.Values)) {
-		answer, err := client.Ask(ctx, source, arguments)
+		answer, err := askPlainly(ctx, client, source, arguments)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("%s of %s: %w", what, account, err))
 			return
@@ -74,8 +74,8 @@ func (a Accounts) Bill(ctx context.Context, account string) (*Bill, []error) {
 }
 
 func usageOf(u *providers.Usage, answer spec.Values) *Usage {
-	currency := worded(answer[u.Currency])
-	out := &Usage{Period: worded(answer[u.Period]), Total: moneyOf(answer[u.Total], currency)}
+	currency := spec.Word(answer[u.Currency])
+	out := &Usage{Period: spec.Word(answer[u.Period]), Total: moneyOf(answer[u.Total], currency)}
 	parts := answer[u.Parts]
 	if parts == cty.NilVal || parts.IsNull() || !parts.IsKnown() {
 		return out
@@ -89,8 +89,8 @@ func usageOf(u *providers.Usage, answer spec.Values) *Usage {
 		for member, v := range all[name].AsValueMap() {
 			if member == u.Cost {
 				part.Amount = moneyOf(v, currency)
-			} else if v.Type() == cty.Number && worded(v) != "" {
-				part.Measures[member] = worded(v)
+			} else if v.Type() == cty.Number && spec.Word(v) != "" {
+				part.Measures[member] = spec.Word(v)
 			}
 		}
 		out.Parts = append(out.Parts, part)
@@ -102,8 +102,8 @@ func invoicesOf(i *providers.Invoices, answer spec.Values) []Invoice {
 	out := []Invoice{}
 	for _, entry := range entriesOf(answer[i.List]) {
 		out = append(out, Invoice{
-			Number: worded(entry[i.Number]), Status: worded(entry[i.Status]), Period: worded(entry[i.Period]), Due: worded(entry[i.Due]),
-			Amount: moneyOf(entry[i.Amount], worded(entry[i.Currency])),
+			Number: spec.Word(entry[i.Number]), Status: spec.Word(entry[i.Status]), Period: spec.Word(entry[i.Period]), Due: spec.Word(entry[i.Due]),
+			Amount: moneyOf(entry[i.Amount], spec.Word(entry[i.Currency])),
 		})
 	}
 	return out
@@ -146,7 +146,7 @@ func (a Accounts) Charged(ctx context.Context, st *state.State, account string) 
 		answer, asked := answers[k.Price.Data]
 		if !asked {
 			var failed error
-			if answer, failed = client.Ask(ctx, k.Price.Data, nil); failed != nil {
+			if answer, failed = askPlainly(ctx, client, k.Price.Data, nil); failed != nil {
 				err = fmt.Errorf("the prices of %s: %w", account, failed)
 			}
 			answers[k.Price.Data] = answer

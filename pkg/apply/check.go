@@ -171,7 +171,7 @@ func (c *checker) unchanged(ctx context.Context, ch *plan.Change, record *state.
 		if !told || !tells || a.Same(was, is) {
 			continue
 		}
-		if a.Refers != "" && c.deleted[objectKey{plan.KindRef{Account: ch.Account, Kind: a.Refers}, word(was)}] {
+		if a.Refers != "" && c.deleted[objectKey{plan.KindRef{Account: ch.Account, Kind: a.Refers}, spec.Word(was)}] {
 			continue // the API clears or keeps references to what this plan deletes
 		}
 		moved = append(moved, a.Name)

@@ -10,7 +10,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 const (
@@ -72,7 +71,7 @@ func (k *kindReader) moved(r *state.Resource, object *spec.Object, now time.Time
 			}
 		}
 	}
-	return word(object.Values[k.kind.Changed]) != r.Detail
+	return spec.Word(object.Values[k.kind.Changed]) != r.Detail
 }
 
 // spread gives each object a greatest age of its own between half of detailAge and all of it, so that details that were
@@ -89,25 +88,16 @@ func (k *kindReader) noteDetail(object *spec.Object) {
 		return
 	}
 	now := k.clock.Now()
-	d := detail{changed: word(object.Values[k.kind.Changed]), at: now}
+	d := detail{changed: spec.Word(object.Values[k.kind.Changed]), at: now}
 	if at, err := time.Parse(time.RFC3339, d.changed); err == nil {
 		d.trusted = now.Sub(at) >= detailRest
 	} else {
 		d.trusted = d.changed != "" // a version or an etag: it moves with every change
 	}
+	if len(object.Repeats) > 0 { // not all of what was read is recorded
+		d = detail{at: now}
+	}
 	k.details[object.ID] = d
-}
-
-// word is a value as text; empty for null, unknown and what has no text.
-func word(v cty.Value) string {
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() {
-		return ""
-	}
-	s, err := convert.Convert(v, cty.String)
-	if err != nil || s.IsNull() || !s.IsKnown() {
-		return ""
-	}
-	return s.AsString()
 }
 
 // tookOver: the row holds what the read of its object said. A difference that a request is to end is not recorded before that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -46,11 +47,11 @@ func (r *Runner) Import(ctx context.Context, a spec.Address, id string) (*state.
 		return nil, err
 	}
 	if old := x.ledger.resource(a, ""); old != nil {
-		return nil, refuse(fmt.Sprintf("vpsync state rm %s", plan.ShellWord(a.String())), "it is bound to %s already", old.ID)
+		return nil, refuse(fmt.Sprintf("vpsync state rm %s", shell.Word(a.String())), "it is bound to %s already", old.ID)
 	}
 	for _, other := range st.Resources {
 		if other.ID == id && other.Account == ref.Account && other.Address.Kind == ref.Kind {
-			return nil, refuse(fmt.Sprintf("vpsync state mv %s %s", plan.ShellWord(other.Address.String()), plan.ShellWord(a.String())),
+			return nil, refuse(fmt.Sprintf("vpsync state mv %s %s", shell.Word(other.Address.String()), shell.Word(a.String())),
 				"%s has that object", other.Address)
 		}
 	}
@@ -99,7 +100,7 @@ func (r *Runner) noBlock(config *spec.Response, a spec.Address, id string) error
 	for _, other := range config.Resources {
 		if other.Address.Kind == a.Kind && other.Address.Name == a.Name {
 			e.Problem = fmt.Sprintf("the block %s.%s has no such instance", a.Kind, a.Name)
-			e.Remedy = fmt.Sprintf("vpsync import %s %s", plan.ShellWord(other.Address.String()), plan.ShellWord(id))
+			e.Remedy = fmt.Sprintf("vpsync import %s %s", shell.Word(other.Address.String()), shell.Word(id))
 			return e
 		}
 	}

@@ -149,7 +149,7 @@ func (m *making) takesBack(ctx context.Context, w *walk) (left *state.Leftover, 
 		}
 		now := *left
 		if object != nil {
-			now.Observed = overlay(left.Observed, observable(m.kind, object.Values, state.PolicyOf(m.desired), left.Secrets))
+			now.Observed = overlay(left.Observed, observable(m.kind, object, state.PolicyOf(m.desired), left.Secrets, m.want.plain))
 		}
 		if (object != nil || !known) && plan.TakesBack(m.kind, m.desired.Values, &now, m.run.Planner.Key) {
 			return left, true, nil
@@ -236,7 +236,7 @@ func busy(kind *spec.Kind, o *spec.Object) bool {
 func (r *run) created(in *state.Intent, kind *spec.Kind, o *spec.Object) ([]state.Write, *state.Resource) {
 	record := &state.Resource{
 		Address: in.Address, Account: in.Account, ID: o.ID,
-		Applied: in.Applied, Secrets: in.Secrets, Observed: observable(kind, o.Values, in.Policy, in.Secrets),
+		Applied: in.Applied, Secrets: in.Secrets, Observed: observable(kind, o, in.Policy, in.Secrets, in.Applied),
 		Pending: in.Pending, Unready: unready(kind, o),
 		Policy: in.Policy, CreatedAt: r.clock.Now(),
 	}
@@ -375,7 +375,12 @@ func (m *making) saw(o *spec.Object) {
 		return
 	}
 	merged := *o
-	merged.Values = overlay(m.object.Values, o.Values)
+	merged.Values, merged.Repeats = overlay(m.object.Values, o.Values), slices.Clone(o.Repeats)
+	for _, name := range m.object.Repeats {
+		if _, told := o.Values[name]; !told {
+			merged.Repeats = append(merged.Repeats, name)
+		}
+	}
 	m.object = &merged
 }
 
@@ -384,7 +389,7 @@ func (m *making) seen() *state.Resource {
 	next := *m.record
 	next.Policy = state.PolicyOf(m.desired)
 	if m.object != nil {
-		next.Observed = overlay(next.Observed, observable(m.kind, m.object.Values, next.Policy, mergeDigests(next.Secrets, m.want.secrets)))
+		next.Observed = observedSince(next.Observed, m.kind, m.object, next.Policy, mergeDigests(next.Secrets, m.want.secrets), m.want.plain)
 	}
 	return &next
 }

@@ -276,7 +276,8 @@ func (e *evaluation) evaluate(live *plan.Live) error {
 	request.Objects = objects
 	e.objects = objects
 	e.config = e.planner.Stack.Evaluate(request)
-	for _, r := range e.config.Resources { // before anything is asked of an account
+	e.planner.Accounts.hide(e.config) // before anything is asked of an account
+	for _, r := range e.config.Resources {
 		if c := e.planner.Accounts[r.Account]; c != nil {
 			for name, v := range r.Values {
 				if v.ContainsMarked() {
@@ -362,6 +363,9 @@ func attributes(kind *spec.Kind, r *state.Resource, object *spec.Object) (spec.V
 	}
 	if object != nil {
 		for name, value := range object.Values {
+			if slices.Contains(object.Repeats, name) {
+				value = value.Mark(spec.Sensitive)
+			}
 			all[name] = value
 		}
 	}

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"time"
 
@@ -51,10 +52,27 @@ func (e *evaluation) priced(ctx context.Context, refs []plan.KindRef) error {
 // what it can do without.
 const priceTimeout = 15 * time.Second
 
+// askPlainly asks what is to be shown: of what repeats a secret there is nothing.
+func askPlainly(ctx context.Context, client *providers.Client, source string, arguments spec.Values) (spec.Values, error) {
+	answer, err := client.Ask(ctx, source, arguments)
+	return plainly(answer), err
+}
+
+// plainly is an answer without what is sensitive in it.
+func plainly(answer spec.Values) spec.Values {
+	out := maps.Clone(answer)
+	for name, v := range out {
+		if v.IsMarked() {
+			out[name] = cty.NullVal(v.Type())
+		}
+	}
+	return out
+}
+
 func askWithin(ctx context.Context, client *providers.Client, name string) (spec.Values, error) {
 	bounded, cancel := context.WithTimeout(ctx, priceTimeout)
 	defer cancel()
-	answer, err := client.Ask(bounded, name, nil)
+	answer, err := askPlainly(bounded, client, name, nil)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("no answer within %s", priceTimeout)
 	}
@@ -68,7 +86,7 @@ func (e *evaluation) answered(from source) (spec.Values, bool) {
 	}
 	for _, d := range e.config.Data {
 		if told, ok := e.answers[d.Address]; ok && d.Account == from.account && d.Address.Kind == spec.DataPrefix+from.name && asksNothing(told.question) {
-			return told.values, true
+			return plainly(told.values), true
 		}
 	}
 	return nil, false
@@ -101,7 +119,7 @@ func priceList(price *providers.Price, kind *spec.Kind, answer spec.Values) plan
 		}
 		e := plan.PriceEntry{Values: spec.Values{}, Monthly: monthly, Currency: price.Currency}
 		if price.CurrencyIn != "" {
-			e.Currency = worded(entry[price.CurrencyIn])
+			e.Currency = spec.Word(entry[price.CurrencyIn])
 		}
 		for name, member := range price.Match {
 			v, err := convert.Convert(entry[member], kind.Attribute(name).Type)
@@ -132,20 +150,8 @@ func entriesOf(list cty.Value) []map[string]cty.Value {
 
 // amount is a number exactly as it was written, to a ten-thousandth of a cent: a price like 0.1 has no exact binary form.
 func amount(v cty.Value) (*big.Rat, bool) {
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.Type() != cty.Number || v.AsBigFloat().IsInf() {
+	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.Type() != cty.Number || spec.Absurd(v.AsBigFloat()) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(v.AsBigFloat().Text('f', 6))
-}
-
-// worded is a single value as people read it; empty where there is none.
-func worded(v cty.Value) string {
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() {
-		return ""
-	}
-	s, err := convert.Convert(v, cty.String)
-	if err != nil {
-		return ""
-	}
-	return s.AsString()
 }

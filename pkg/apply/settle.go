@@ -325,7 +325,7 @@ func (r *run) settledWrites(kind *spec.Kind, in *state.Intent, object *spec.Obje
 	next.Policy = in.Policy
 	next.Unready = next.Unready || busy(kind, object)
 	if object != nil {
-		next.Observed = overlay(next.Observed, observable(kind, object.Values, next.Policy, next.Secrets))
+		next.Observed = observedSince(next.Observed, kind, object, next.Policy, next.Secrets, next.Applied)
 	}
 	return append([]state.Write{state.PutResource{Resource: &next}, row}, r.secretKey(next.Secrets)...), nil
 }

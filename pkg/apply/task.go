@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/providers"
 	"github.com/vpsync/vpsync/pkg/spec"
@@ -100,7 +101,7 @@ func (r *Runner) PrepareTask(ctx context.Context, name string, a spec.Address, g
 	out.Object = object
 	if object != nil {
 		if why := t.Operation.Refuses(object.Values); why != "" {
-			return refuse("vpsync plan", "%s", why)
+			return refuse("vpsync plan", "%s", client.Secrets().Scrub(why))
 		}
 	}
 	if err := out.give(given); err != nil {
@@ -175,7 +176,7 @@ func valueOf(text string, t cty.Type) (cty.Value, error) {
 
 // usage is the command with all that it takes.
 func (t *Task) usage() string {
-	text := fmt.Sprintf("vpsync task %s %s", t.Definition.Name, plan.ShellWord(t.Address.String()))
+	text := fmt.Sprintf("vpsync task %s %s", t.Definition.Name, shell.Word(t.Address.String()))
 	for _, a := range t.Definition.Schema.Attributes {
 		word := fmt.Sprintf("%s=…", a.Name)
 		if !a.Required {
@@ -209,7 +210,7 @@ func (r *Runner) refers(ctx context.Context, client *providers.Client, t *Task, 
 			continue
 		}
 		if owner, err := convert.Convert(of, cty.String); err == nil && owner.AsString() != t.ID {
-			return fmt.Sprintf("%s %s belongs to the %s %s, not to %s", a.Refers, id, b.Refers, owner.AsString(), t.ID), nil
+			return fmt.Sprintf("%s %s belongs to the %s %s, not to %s", a.Refers, id, b.Refers, client.Secrets().Scrub(owner.AsString()), t.ID), nil
 		}
 	}
 	return "", nil
@@ -252,7 +253,7 @@ func (r *Runner) RunTask(ctx, stop context.Context, t *Task) (*TaskDone, error) 
 	return done, err
 }
 
-// ExitCode is what the process should answer after an error of RunTask, or none.
+// ExitCode is what the process should answer after an error of RunTask, or none: as [Result.ExitCode] says.
 func (d *TaskDone) ExitCode(err error) int {
 	var unsettled *UnsettledError
 	switch {
@@ -262,6 +263,8 @@ func (d *TaskDone) ExitCode(err error) int {
 		return 5
 	case d != nil && d.Sent:
 		return 3
+	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
+		return 130
 	}
 	return 1
 }

@@ -110,15 +110,22 @@ func TestTaskLosesItsAnswer(t *testing.T) {
 	}
 }
 
+// preparedTask is a backup that only has to be sent, in the quickstart's account, and who is to send it.
+func (w *world) preparedTask() (*apply.Runner, *apply.Task) {
+	w.t.Helper()
+	w.write(quickstart)
+	w.converge()
+	r := w.process("task backup")
+	prepared, err := r.PrepareTask(w.t.Context(), "backup", db, map[string]string{"name": "nightly"})
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.sandbox.ClearLog())
+	return r, prepared
+}
+
 // TestTaskThatCannotBegin: a state that takes no row (a full disk) ends a task before it is sent, and the run has an end to tell of.
 func TestTaskThatCannotBegin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.write(quickstart)
-		w.converge()
-		r := w.process("task backup")
-		prepared, err := r.PrepareTask(t.Context(), "backup", db, map[string]string{"name": "nightly"})
-		require.NoError(t, err)
-		require.NoError(t, w.sandbox.ClearLog())
+		r, prepared := w.preparedTask()
 		full := errors.New("disk full")
 		w.store.fail = func(int) error { return full }
 		done, err := r.RunTask(t.Context(), context.Background(), prepared)
@@ -127,4 +134,30 @@ func TestTaskThatCannotBegin(t *testing.T) {
 		require.Equal(t, 1, done.ExitCode(err))
 		require.Empty(t, w.writes(true))
 	})
+}
+
+// TestTaskInterrupted: a task that is interrupted before its request leaves ends with 130, and with nothing open.
+func TestTaskInterrupted(t *testing.T) {
+	for _, at := range []string{apply.BoundaryOpening, apply.BoundaryIntent} {
+		t.Run(at, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				r, prepared := w.preparedTask()
+				stop, interrupt := context.WithCancel(t.Context())
+				defer interrupt()
+				r.Options.Boundary = func(point string) error {
+					if point == at {
+						interrupt()
+					}
+					return nil
+				}
+				done, err := r.RunTask(t.Context(), stop, prepared)
+				require.Error(t, err)
+				require.Equal(t, 130, done.ExitCode(err))
+				require.Empty(t, w.writes(false))
+				st, err := w.store.Load(t.Context())
+				require.NoError(t, err)
+				require.Empty(t, st.Intents)
+			})
+		})
+	}
 }

@@ -71,16 +71,28 @@ func (w *wanted) sent(op *spec.Operation) (spec.Values, map[string]state.Digest)
 	return values, secrets
 }
 
-// observable is an answer as it may be recorded: without what stands for, or is, a secret. That there is no digest of it, since no
-// key was at hand, does not make it less of one.
-func observable(kind *spec.Kind, v spec.Values, policy state.Policy, secrets map[string]state.Digest) spec.Values {
-	out := make(spec.Values, len(v))
-	for name, value := range v {
+// observable is an answer as it may be recorded: without what stands for, is, or repeats a secret. That there is no digest of it, since no
+// key was at hand, does not make it less of one. What was applied in plain is no secret, whatever it repeats.
+func observable(kind *spec.Kind, o *spec.Object, policy state.Policy, secrets map[string]state.Digest, applied spec.Values) spec.Values {
+	out := make(spec.Values, len(o.Values))
+	for name, value := range o.Values {
 		a := kind.Attribute(name)
-		if _, secret := secrets[name]; secret || a == nil || a.Sensitive || policy.Hides(name) {
+		if _, secret := secrets[name]; secret || a == nil || a.Sensitive || policy.Hides(name) || o.Telling(a, applied) {
 			continue
 		}
 		out[name] = value
+	}
+	return out
+}
+
+// observedSince is what was observed before, overlaid with an answer as it may be recorded. Of what now repeats a secret nothing is left:
+// what was observed before is not so any more.
+func observedSince(before spec.Values, kind *spec.Kind, o *spec.Object, policy state.Policy, secrets map[string]state.Digest, applied spec.Values) spec.Values {
+	out := overlay(before, observable(kind, o, policy, secrets, applied))
+	for _, name := range o.Repeats {
+		if a := kind.Attribute(name); a == nil || o.Telling(a, applied) {
+			delete(out, name)
+		}
 	}
 	return out
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // basis is what is known of an object that exists, in the types of its kind's schema.
@@ -118,13 +117,32 @@ func (p *planner) compare(d *decision, b *basis, keep bool) []AttributeChange {
 		if c != nil {
 			// What was a secret when it was recorded is one still: the value that goes is not shown because the next one may be.
 			c.Name, c.Sensitive = a.Name, secret || a.Sensitive || wasSecret
-			if c.Sensitive {
+			switch {
+			case c.Sensitive:
 				c.Before, c.After = cty.NilVal, cty.NilVal
+			case d.repeats(a): // what is sent instead is no secret
+				c.Sensitive = true
+				if c.Before = cty.NilVal; c.Effect == EffectNone && c.Cause != CauseUnmet {
+					c.After = cty.NilVal
+				}
 			}
 			all = append(all, *c)
 		}
 	}
 	return all
+}
+
+// repeats: the live object's value of an attribute has a secret in it.
+func (d *decision) repeats(a *spec.Attribute) bool {
+	return d.live != nil && slices.Contains(d.live.Repeats, a.Name)
+}
+
+// displayLive is what an attribute is, as far as anybody knows, in a message.
+func (d *decision) displayLive(a *spec.Attribute, is cty.Value) string {
+	if d.repeats(a) {
+		is = cty.NilVal
+	}
+	return display(is)
 }
 
 // wanted is an attribute's desired value without its marks, or NilVal where the configuration does not name it (null is
@@ -140,24 +158,12 @@ func (p *planner) wanted(d *decision, a *spec.Attribute) (v cty.Value, secret bo
 	if v.IsNull() {
 		return cty.NilVal, false
 	}
-	if id := idOf(v); a.Refers != "" && id != "" {
+	if id := spec.Word(v); a.Refers != "" && id != "" {
 		if on := p.owner[objectKey{KindRef{d.account, a.Refers}, id}]; on != nil && on != d && slices.Contains(d.desired.Uses, on.address) && on.renews() {
 			return cty.UnknownVal(a.Type), secret
 		}
 	}
 	return v, secret
-}
-
-// idOf is the id that a reference holds, which some APIs write as a number; empty where it holds none, or it is not known.
-func idOf(v cty.Value) string {
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.IsMarked() {
-		return ""
-	}
-	id, err := convert.Convert(v, cty.String)
-	if err != nil || id.IsNull() || !id.IsKnown() {
-		return ""
-	}
-	return id.AsString()
 }
 
 // renews: the address will have another object after the plan.
@@ -211,7 +217,7 @@ func (p *planner) knownAttribute(d *decision, a *spec.Attribute, b *basis, want 
 	}
 	if !a.Reachable(live) {
 		return &AttributeChange{Before: live, After: want, Cause: CauseDrift, Effect: EffectNone,
-			Note: fmt.Sprintf("no operation leads on from %s; nothing is sent while it is so", display(live))}
+			Note: fmt.Sprintf("no operation leads on from %s; nothing is sent while it is so", d.displayLive(a, live))}
 	}
 	drifted := b.drifted(a)
 	c := &AttributeChange{Before: live, After: want}
@@ -289,7 +295,7 @@ func (p *planner) removedAttribute(d *decision, a *spec.Attribute, b *basis) *At
 	case spec.RemoveClears:
 	default:
 		c.Effect, c.After = EffectNone, is
-		c.Note = "no longer managed, stays " + display(is)
+		c.Note = "no longer managed, stays " + d.displayLive(a, is)
 		return c
 	}
 	if a.Same(is, c.After) {
@@ -338,7 +344,7 @@ func (p *planner) onlyFromUnset(d *decision, a *spec.Attribute, b *basis, c *Att
 	if is.IsNull() {
 		return
 	}
-	if id := idOf(is); a.Refers != "" && a.ClearedWithTarget && id != "" {
+	if id := spec.Word(is); a.Refers != "" && a.ClearedWithTarget && id != "" {
 		removed, by := p.removed(KindRef{d.account, a.Refers}, id)
 		if removed {
 			d.waitsFor = by
@@ -349,7 +355,7 @@ func (p *planner) onlyFromUnset(d *decision, a *spec.Attribute, b *basis, c *Att
 		}
 	}
 	c.Effect, c.Operation = EffectImpossible, ""
-	c.Note = fmt.Sprintf("%s can set it only while it is unset, and it is %s", p.provider(d), display(is))
+	c.Note = fmt.Sprintf("%s can set it only while it is unset, and it is %s", p.provider(d), d.displayLive(a, is))
 }
 
 // removed says whether an object is gone, or will be after this plan, and then who removes it.

@@ -187,7 +187,7 @@ func (p *planner) newAttributes(d *decision, was []AttributeChange) []AttributeC
 		default:
 			continue
 		}
-		if c.Sensitive = secret || a.Sensitive || c.Sensitive; c.Sensitive {
+		if c.Sensitive = secret || a.Sensitive || c.Sensitive || d.repeats(a); c.Sensitive {
 			c.Before, c.After = cty.NilVal, cty.NilVal
 		}
 		all = append(all, c)

@@ -129,7 +129,7 @@ func behind(r *spec.Resource, row *state.Resource, applied spec.Values, recorded
 				return on.Account == row.Account && on.Address.Kind == a.Refers && on.ID == id
 			}
 		}
-		was, is := idOf(v), idOf(r.Values[name])
+		was, is := spec.Word(v), spec.Word(r.Values[name])
 		if was == "" || is == "" || slices.ContainsFunc(recorded, holds(was)) {
 			continue
 		}
@@ -194,7 +194,7 @@ func (p *planner) stale(d *decision) (name, id string) {
 		}
 		want, _ := p.wanted(d, a) // unknown where it follows
 		live := p.liveKind(KindRef{d.account, a.Refers})
-		if id := idOf(want); id != "" && live != nil && (live.Gone[id] || live.Listed && live.Objects[id] == nil) {
+		if id := spec.Word(want); id != "" && live != nil && (live.Gone[id] || live.Listed && live.Objects[id] == nil) {
 			return a.Name, id
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
 	"github.com/zclconf/go-cty/cty"
@@ -146,7 +147,7 @@ func Doing(in *state.Intent) string {
 // AskIntent asks the operator what an open intent did.
 func AskIntent(in *state.Intent) Question {
 	a := in.Address
-	word := ShellWord(a.String())
+	word := shell.Word(a.String())
 	remedy := ""
 	if in.Operation != spec.OpDelete {
 		remedy = fmt.Sprintf("vpsync resolve %s --id ID     # it was: this is the object\n", word)

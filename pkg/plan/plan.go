@@ -230,7 +230,7 @@ type Counts struct {
 // Unmanaged is an object with no resource.
 type Unmanaged struct {
 	Account, Kind, ID string
-	Values            spec.Values // readable and not sensitive
+	Values            spec.Values // readable, not sensitive, and repeating no secret
 }
 
 // Pending is a resource that an open intent holds back: its own, or that of what it depends on, which Reason then names. Operation

@@ -18,7 +18,7 @@ func str(options ...string) *rapid.Generator[cty.Value] {
 
 // edit changes the configuration at random.
 func (w *world) edit(t *rapid.T) {
-	for i := range rapid.IntRange(1, 6).Draw(t, "edits") {
+	for range rapid.IntRange(1, 6).Draw(t, "edits") {
 		kind := rapid.SampledFrom([]string{"server", "server", "network", "volume", "rule", "alert"}).Draw(t, "kind")
 		n := rapid.IntRange(0, 2).Draw(t, "name")
 		a := spec.Address{Kind: kind, Name: fmt.Sprint("x", n)}
@@ -71,7 +71,6 @@ func (w *world) edit(t *rapid.T) {
 			refers()
 		}
 		w.blocks[a] = b
-		_ = i
 	}
 }
 

@@ -83,7 +83,8 @@ func (p *planner) recordAttribute(d *decision, row *state.Resource, ch Attribute
 }
 
 // recordObserved takes over what the API answers now. An attribute whose difference is listed and not settled keeps what
-// was observed, so that the next plan sees the same difference.
+// was observed, so that the next plan sees the same difference. An answer that repeats a secret is recorded only where the same was
+// asked for in plain.
 func (p *planner) recordObserved(d *decision, b *basis, row *state.Resource) bool {
 	unsettled := map[string]bool{}
 	for _, ch := range d.change.Attributes {
@@ -97,6 +98,8 @@ func (p *planner) recordObserved(d *decision, b *basis, row *state.Resource) boo
 		from := b.live
 		if unsettled[a.Name] {
 			from = b.observed
+		} else if d.live.Telling(a, row.Applied) {
+			continue
 		}
 		if v, ok := from[a.Name]; ok {
 			observed[a.Name] = v

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/plan/dag"
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/vpsync/vpsync/pkg/state"
@@ -77,7 +78,7 @@ func Relocate(st *state.State, moves []spec.Move, config *spec.Response) (*state
 			if !move(now, to) && taken[to] != origin && !open[now] && !open[to] {
 				rng := m.Range
 				diags = append(diags, spec.Diagnostic{Severity: spec.SeverityError, Summary: "Both are recorded", Range: &rng,
-					Detail: fmt.Sprintf("%s cannot move to %s, which has an object of its own.", now, to), Remedy: "vpsync state show " + ShellWord(to.String())})
+					Detail: fmt.Sprintf("%s cannot move to %s, which has an object of its own.", now, to), Remedy: "vpsync state show " + shell.Word(to.String())})
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -54,7 +55,7 @@ func (p *planner) remove(d *decision, cause Cause) {
 		c.Action = NoOp
 		c.Unsupported = reason + "; nothing is sent for it, as on_unsupported says"
 	default:
-		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", ShellWord(p.recordedAs(d.address).String()), remedyForget))
+		p.refuse(d, reason, fmt.Sprintf("vpsync state rm %s    # stop managing it; or put the block back with:\n%s", shell.Word(p.recordedAs(d.address).String()), remedyForget))
 	}
 }
 

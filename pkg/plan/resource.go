@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -109,7 +110,7 @@ func (p *planner) create(d *decision, cause Cause) {
 	d.change = c
 	if !d.kind.Can(spec.OpCreate) {
 		p.refuse(d, fmt.Sprintf("%s has no operation that creates %s", d.schema.Provider, article(d.kind.Name)),
-			fmt.Sprintf("vpsync import %s ID", ShellWord(d.address.String())))
+			fmt.Sprintf("vpsync import %s ID", shell.Word(d.address.String())))
 		return
 	}
 	c.Operations = p.makingOperations(d)
@@ -139,7 +140,7 @@ func (p *planner) orphan(d *decision) {
 	d.change.ID = d.recorded.ID
 	p.refuse(d, fmt.Sprintf("its account %s is not configured any more, or offers no kind %s, so %s cannot be deleted",
 		d.recorded.Account, d.address.Kind, d.recorded.ID),
-		"vpsync state rm "+ShellWord(p.recordedAs(d.address).String()))
+		"vpsync state rm "+shell.Word(p.recordedAs(d.address).String()))
 }
 
 // refuse marks a change that only an operator can make possible.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/spec"
 )
 
@@ -78,7 +79,7 @@ func (p *planner) collectUnmanaged() {
 			}
 			values := spec.Values{}
 			for name, v := range o.Values {
-				if a := u.kind.Attribute(name); a != nil && !a.Sensitive && !a.Unreadable {
+				if a := u.kind.Attribute(name); a != nil && !a.Sensitive && !a.Unreadable && !slices.Contains(o.Repeats, name) {
 					values[name] = v
 				}
 			}
@@ -128,17 +129,17 @@ func (p *planner) twin(d *decision) bool {
 		return true
 	}
 	p.refuse(d, fmt.Sprintf("%s cannot be adopted as %s as it is: %s, which no operation changes", o.ID, d.address, list(differing(c))),
-		fmt.Sprintf("vpsync import %s %s    # or make the block equal the object, or rename it", ShellWord(d.address.String()), ShellWord(o.ID)))
+		fmt.Sprintf("vpsync import %s %s    # or make the block equal the object, or rename it", shell.Word(d.address.String()), shell.Word(o.ID)))
 	return true
 }
 
 func (p *planner) askTwin(d *decision, twins []*spec.Object) *Question {
 	a := d.address
-	address := ShellWord(a.String())
+	address := shell.Word(a.String())
 	var ids, remedies []string
 	for _, o := range twins {
 		ids = append(ids, o.ID)
-		remedies = append(remedies, fmt.Sprintf("vpsync import %s %s", address, ShellWord(o.ID)))
+		remedies = append(remedies, fmt.Sprintf("vpsync import %s %s", address, shell.Word(o.ID)))
 	}
 	detail := fmt.Sprintf("Nothing in the state owns %s of the account %s, with the same %s as %s would be created with. Creating it would make a second one.",
 		list(ids), d.account, list(d.kind.Identity), a)

@@ -62,16 +62,6 @@ func display(v cty.Value) string {
 	return string(b)
 }
 
-// ShellWord quotes what a shell would take apart.
-func ShellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-/:", r)
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 func orElse(s, other string) string {
 	if s == "" {
 		return other

@@ -38,7 +38,6 @@ func authorize(next handler, auth Auth, endpoint *url.URL, token string) handler
 			q := u.Query()
 			q.Set(auth.Name, token)
 			u.RawQuery = q.Encode()
-			r.hide(url.QueryEscape(token))
 		}
 		r.url = u
 		return next(ctx, r)

@@ -17,7 +17,7 @@ func TestTokenIsBoundToItsHost(t *testing.T) {
 	for _, place := range []string{"https://evil.example/v1", "http://api.acme.example/v1", "https://api.acme.example:8443/v1", "https://u:p@api.acme.example/v1"} {
 		next, err := url.Parse(place)
 		require.NoError(t, err)
-		r := &request{next: next}
+		r := &request{next: next, known: &Secrets{}}
 		_, err = h(t.Context(), r)
 		require.ErrorContains(t, err, "is not for host", place)
 		require.Empty(t, r.header)
@@ -25,7 +25,7 @@ func TestTokenIsBoundToItsHost(t *testing.T) {
 	require.Zero(t, sent)
 	next, err := url.Parse("https://api.acme.example/v1/boxes")
 	require.NoError(t, err)
-	_, err = h(t.Context(), &request{next: next})
+	_, err = h(t.Context(), &request{next: next, known: &Secrets{}})
 	require.NoError(t, err)
 	require.Equal(t, 1, sent)
 }

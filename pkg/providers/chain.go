@@ -22,9 +22,8 @@ type request struct {
 	fields   []field  // of the body
 	encoding Encoding
 	ready    func() error
-	secrets  []string // values that must not appear in what is shown; the token is added by authorize
-	written  []string // and how they may be written; scrub makes it
-	scrubbed int      // of how many secrets
+	known    *Secrets // what must not appear in what is shown: those of the client, with this request's
+	short    []string // and those of this request that are too short to be hidden anywhere else
 
 	url    *url.URL
 	header http.Header

@@ -34,6 +34,9 @@ type Config struct {
 	Lag *time.Duration
 	// Waiting, if not nil, is told when a request is held back until a rate-limit window ends. It must not block.
 	Waiting func(class string, until time.Time)
+	// Secrets, if not nil, are those that neither the log nor an error shows, shared with whoever else hides them. The token joins them,
+	// and whatever sensitive is sent.
+	Secrets *Secrets
 	// Budgets, if not nil, are shared with the other clients that are made with them.
 	Budgets *Budgets
 }
@@ -95,6 +98,10 @@ func New(def *Definition, config Config) (*Client, error) {
 	if config.UserAgent == "" {
 		config.UserAgent = "vpsync"
 	}
+	if config.Secrets == nil {
+		config.Secrets = &Secrets{}
+	}
+	config.Secrets.Hide(config.Token)
 	c := &Client{
 		def: def, config: config, endpoint: endpoint, clock: config.Clock,
 		polls: map[string]*sharedPoll{}, masks: map[string][]string{}, pages: map[string]int{},
@@ -140,6 +147,9 @@ func (c *Client) Grace() time.Duration {
 	}
 	return c.def.Grace
 }
+
+// Secrets are what neither the log nor an error of the client shows.
+func (c *Client) Secrets() *Secrets { return c.config.Secrets }
 
 // Budgets are what is left, by class, in the order of the definition.
 func (c *Client) Budgets() []Budget { return c.budget.snapshot() }
@@ -215,7 +225,7 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 	if err != nil {
 		return Result{}, &Error{Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation, Err: err}
 	}
-	r, err := newWrite(kind, op, call, c.masked(kind.Schema.Name))
+	r, err := c.newWrite(kind, op, call)
 	if err != nil {
 		return Result{}, &Error{
 			Outcome: NotSent, Account: c.config.Account, Kind: call.Kind, Operation: call.Operation,
@@ -233,19 +243,27 @@ func (c *Client) Do(ctx context.Context, call Call, ready func() error) (Result,
 	}
 	if t := c.def.taskCalled(call.Kind, call.Operation); t != nil && t.Makes != "" {
 		made := c.def.Kinds[t.Makes]
-		if body, id := c.findObject(made, op, a.document); id != "" {
-			o, _ := decodeObject(made, body, id)
+		body, id, err := c.findObject(made, op, a.document)
+		if err != nil {
+			return Result{}, r.failure(Unknown, c.config.Account, a, err)
+		}
+		if id != "" {
+			o, _ := decodeObject(made, body, id, c.config.Secrets)
 			return Result{Object: o.Object}, nil
 		}
 	}
-	if _, id := c.findObject(kind, op, a.document); id == "" {
+	_, id, told := c.findObject(kind, op, a.document)
+	if id == "" && told == nil {
 		if e := r.denial(c.def, c.config.Account, a); e != nil {
 			return Result{}, e
 		}
 	}
 	o, found := c.objectOf(kind, op, a.document, call)
 	if call.Operation == spec.OpCreate && !found {
-		return Result{}, r.failure(Unknown, c.config.Account, a, errors.New("the answer holds no id of a new object"))
+		if told == nil {
+			told = errors.New("the answer holds no id of a new object")
+		}
+		return Result{}, r.failure(Unknown, c.config.Account, a, told)
 	}
 	return Result{Object: o}, nil
 }

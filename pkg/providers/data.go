@@ -13,8 +13,8 @@ import (
 )
 
 // Ask asks the question of a data block: source is its name in the definition, arguments what it is asked with, in the
-// configuration's words. The answer holds every attribute that the API may answer; one that it left out is null. An
-// error is always an *Error.
+// configuration's words. The answer holds every attribute that the API may answer; one that it left out is null, and
+// one in which it repeats a secret is sensitive. An error is always an *Error.
 func (c *Client) Ask(ctx context.Context, source string, arguments spec.Values) (spec.Values, error) {
 	q := c.def.Data[source]
 	if q == nil {
@@ -32,7 +32,7 @@ func (c *Client) Ask(ctx context.Context, source string, arguments spec.Values) 
 	if err != nil {
 		return nil, err
 	}
-	o, err := decodeObject(q.Kind, body, q.Schema.Name)
+	o, err := decodeObject(q.Kind, body, q.Schema.Name, c.config.Secrets)
 	if err != nil {
 		return nil, c.unreadable(q.Kind, q.Operation, path, err)
 	}
@@ -44,6 +44,9 @@ func (c *Client) Ask(ctx context.Context, source string, arguments spec.Values) 
 		v := o.Values[a.Name]
 		if v == cty.NilVal {
 			v = cty.NullVal(a.Type)
+		}
+		if slices.Contains(o.Repeats, a.Name) {
+			v = v.Mark(spec.Sensitive)
 		}
 		answer[a.Name] = v
 	}
@@ -98,7 +101,7 @@ func (c *Client) body(ctx context.Context, q *Query, path string, asked url.Valu
 	for name, values := range asked {
 		query[name] = values
 	}
-	r := &request{kind: q.Schema.Name, op: q.Operation, method: q.Operation.Method, path: path, query: query}
+	r := &request{kind: q.Schema.Name, op: q.Operation, method: q.Operation.Method, path: path, query: query, known: c.config.Secrets}
 	a, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err

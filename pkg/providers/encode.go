@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,10 +23,10 @@ type field struct {
 	sensitive bool
 }
 
-// newWrite makes the request of a call: its path filled, its fields translated. Masked are attributes that hold a secret besides those
-// which the kind calls sensitive. An error means that nothing can be sent.
-func newWrite(kind *Kind, op *Operation, call Call, masked []string) (*request, error) {
-	r := &request{kind: call.Kind, op: op, method: op.Method, encoding: op.Encoding, query: queryOf(op)}
+// newWrite makes the request of a call: its path filled, its fields translated. An error means that nothing can be sent.
+func (c *Client) newWrite(kind *Kind, op *Operation, call Call) (*request, error) {
+	r := &request{kind: call.Kind, op: op, method: op.Method, encoding: op.Encoding, query: queryOf(op), known: c.config.Secrets}
+	masked := c.masked(kind.Schema.Name) // attributes that hold a secret besides those which the kind calls sensitive
 	var err error
 	if r.path, err = fillPath(kind, op, call); err != nil {
 		return nil, err
@@ -53,7 +52,9 @@ func newWrite(kind *Kind, op *Operation, call Call, masked []string) (*request, 
 		}
 		secret := a.Sensitive || slices.Contains(masked, name)
 		if secret {
-			r.secrets = append(r.secrets, texts(v)...)
+			for _, text := range texts(v) {
+				r.hide(text)
+			}
 		}
 		if v, err = sendAs(wire, v); err != nil {
 			return nil, err
@@ -145,7 +146,7 @@ func sendAs(wire Wire, v cty.Value) (cty.Value, error) {
 
 func checkWhole(name string, wire Wire, v cty.Value) error {
 	if wire.Whole && !v.IsNull() && v.Type() == cty.Number && !v.AsBigFloat().IsInt() {
-		return fmt.Errorf("%s must be a whole number, but it is %s", name, v.AsBigFloat().Text('f', -1))
+		return fmt.Errorf("%s must be a whole number, but it is %s", name, spec.NumberText(v.AsBigFloat()))
 	}
 	return nil
 }
@@ -154,10 +155,12 @@ func checkWhole(name string, wire Wire, v cty.Value) error {
 func texts(v cty.Value) []string {
 	var list []string
 	_ = cty.Walk(v, func(_ cty.Path, e cty.Value) (bool, error) {
-		if e.Type().IsPrimitiveType() && e.IsKnown() && !e.IsNull() && e.Type() != cty.Bool {
-			if s, err := convert.Convert(e, cty.String); err == nil && s.AsString() != "" {
-				list = append(list, s.AsString())
-			}
+		switch {
+		case !e.IsKnown() || e.IsNull():
+		case e.Type() == cty.Number:
+			list = append(list, spec.NumberText(e.AsBigFloat()))
+		case e.Type() == cty.String && e.AsString() != "":
+			list = append(list, e.AsString())
 		}
 		return true, nil
 	})
@@ -180,8 +183,8 @@ func encode(next handler) handler {
 		case EncodeForm:
 			r.header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.body, err = formBody(r.fields)
-			for _, secret := range slices.Clone(r.secrets) {
-				r.hide(url.QueryEscape(secret)) // an answer may repeat the form
+			for _, secret := range slices.Clone(r.short) {
+				r.short = append(r.short, url.QueryEscape(secret)) // an answer may repeat the form
 			}
 		default:
 			r.header.Set("Content-Type", "application/json")
@@ -235,7 +238,7 @@ func jsonOf(v cty.Value) (any, error) {
 	case t == cty.Bool:
 		return v.True(), nil
 	case t == cty.Number:
-		return json.Number(numberText(v.AsBigFloat())), nil
+		return json.Number(spec.NumberText(v.AsBigFloat())), nil
 	case t.IsListType() || t.IsSetType() || t.IsTupleType():
 		list := []any{}
 		for _, e := range v.AsValueSlice() {
@@ -260,8 +263,6 @@ func jsonOf(v cty.Value) (any, error) {
 		return nil, fmt.Errorf("a %s has no JSON", t.FriendlyName())
 	}
 }
-
-func numberText(f *big.Float) string { return f.Text('f', -1) }
 
 // formBody encodes fields as a browser's form does: a list repeats NAME[]=, a map writes NAME[key]=. An empty list has no
 // form and is left out.

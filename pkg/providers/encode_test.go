@@ -177,7 +177,7 @@ func TestDecodedObject(t *testing.T) {
 		`{"id":1,"size":"many"}`:                            "size of 1: a string where",
 		`{"id":1,"keys":{}}`:                                "keys of 1: an object where",
 		`{"id":1,"labels":[]}`:                              "labels of 1: a list where",
-		`{"id":1,"ratio":` + strings.Repeat("9", 100) + `}`: "ratio of 1: a number where",
+		`{"id":1,"ratio":` + strings.Repeat("9", 100) + `}`: "ratio of 1: a number of 100 characters",
 		`{"id":1,"disks":[1]}`:                              "disks of 1: a number where",
 		`{"id":2}`:                                          `the answer is about "2"`,
 		`{"name":"a"}`:                                      "holds no object with an id",
@@ -200,4 +200,28 @@ func TestDecodedObject(t *testing.T) {
 	require.Equal(t, "1", result.Object.ID)
 	require.NotContains(t, result.Object.Values, "size")
 	require.Contains(t, result.Object.Values, "ratio")
+}
+
+// TestNumbersNobodyReads: what is wrong with a number is said, and what is read instead.
+func TestNumbersNobodyReads(t *testing.T) {
+	def := strings.Replace(tiny, "  create {", "  attribute \"ttl\" {\n    type     = number\n    computed = true\n  }\n  create {", 1)
+	for raw, want := range map[string]string{
+		"1e999999999":                      "ttl of b1: the number 1e999999999 is too large, or too close to zero: those from 1e-1233 to 1e1233 are read",
+		"-1e-999999":                       "too large, or too close to zero",
+		`"1e5000"`:                         "the number 1e5000 is too large",
+		strings.Repeat("9", 65):            "ttl of b1: a number of 65 characters, of which at most 64 are read",
+		`"many"`:                           "ttl of b1: a string where the definition says number",
+		`true`:                             "ttl of b1: a bool where the definition says number",
+		"1e1233":                           "",
+		"0.5":                              "",
+		strings.Repeat("9", 64):            "",
+		`"` + strings.Repeat("9", 9) + `"`: "",
+	} {
+		_, err := client(t, def, &script{answers: answers(says(200, `[{"id":"b1","name":"b","ttl":`+raw+`}]`))}).List(t.Context(), "box")
+		if want == "" {
+			require.NoError(t, err, raw)
+			continue
+		}
+		require.ErrorContains(t, err, want, raw)
+	}
 }

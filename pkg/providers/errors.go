@@ -42,6 +42,7 @@ type Error struct {
 	Definition string // the definition's line, where a 404 or 405 may mean that it is wrong
 	RetryAfter time.Duration
 	Unfit      bool // an answer came, and what it holds is not what the definition says
+	NotHTTP    bool // something answered, and not as HTTP does
 	Err        error
 
 	wordless bool // the definition does not say where the API's errors have their words
@@ -105,10 +106,10 @@ func classify(next handler, def *Definition, account string) handler {
 	return func(ctx context.Context, r *request) (*answer, error) {
 		a, err := next(ctx, r)
 		if err != nil {
-			outcome, final := Unknown, false
+			outcome, final, notHTTP := Unknown, false, false
 			var wire *wireError
 			if errors.As(err, &wire) {
-				err, final = wire.err, wire.final
+				err, final, notHTTP = wire.err, wire.final, wire.notHTTP
 				if !wire.sent {
 					outcome = NotSent
 				}
@@ -116,8 +117,8 @@ func classify(next handler, def *Definition, account string) handler {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = fmt.Errorf("the connection was closed before an answer came (%w)", err)
 			}
-			e := r.failure(outcome, account, nil, redactedError{text: r.scrub(err.Error()), err: err})
-			e.final = final
+			e := r.failure(outcome, account, nil, err)
+			e.final, e.NotHTTP = final, notHTTP
 			return nil, e
 		}
 		if a.status >= 200 && a.status < 300 {
@@ -188,7 +189,10 @@ func (r *request) denial(def *Definition, account string, a *answer) *Error {
 
 // failure fills what every error says.
 func (r *request) failure(outcome Outcome, account string, a *answer, err error) *Error {
-	e := &Error{Outcome: outcome, Account: account, Kind: r.kind, Operation: r.op.Schema.Name, Request: r.String(), Err: err}
+	if err != nil {
+		err = redactedError{text: r.scrub(err.Error()), err: err} // it may quote the answer
+	}
+	e := &Error{Outcome: outcome, Account: account, Kind: r.kind, Operation: r.op.Schema.Name, Request: r.scrub(r.String()), Err: err}
 	if a != nil {
 		e.Status = a.status
 	}

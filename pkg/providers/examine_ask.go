@@ -70,7 +70,7 @@ func (r *reply) status() int {
 
 // ask sends a GET, unless it was sent before. Without a reply, the judgement says why there is none.
 func (x *examiner) ask(ctx context.Context, kind string, op *Operation, path string, query url.Values) (*reply, judgement) {
-	r := &request{kind: kind, op: op, method: op.Method, path: path, query: query}
+	r := &request{kind: kind, op: op, method: op.Method, path: path, query: query, known: x.c.config.Secrets}
 	key := r.String() + "?" + query.Encode()
 	if known := x.replies[key]; known != nil {
 		return known, judgement{reply: known}

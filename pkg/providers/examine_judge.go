@@ -65,7 +65,7 @@ func (x *examiner) list(ctx context.Context, k *Kind) *listed {
 		l.refute = fmt.Errorf("%w: it is %s", err, shapeOf(r))
 		return l
 	}
-	objects, err := objectsOf(k, entries, parent)
+	objects, err := objectsOf(k, entries, parent, x.c.config.Secrets)
 	if err == nil {
 		err = lacks(k, entries, false, len(entries))
 	}
@@ -115,7 +115,7 @@ func (x *examiner) read(ctx context.Context, k *Kind, op *Operation) judgement {
 		err = fmt.Errorf("%w: it is %s", err, shapeOf(r))
 	}
 	if err == nil {
-		body, _ := x.c.findObject(k, op, r.answer.document)
+		body, _, _ := x.c.findObject(k, op, r.answer.document)
 		err = lacks(k, []any{body}, true, 1)
 	}
 	if j.refute = err; err == nil {
@@ -244,7 +244,7 @@ func (c *Client) answers(q *Query, reading *listing, r *reply) error {
 			return fmt.Errorf("the answer holds none of %s: it is %s", strings.Join(wanted, ", "), shapeOf(r))
 		}
 	}
-	_, err := decodeObject(q.Kind, body, q.Schema.Name)
+	_, err := decodeObject(q.Kind, body, q.Schema.Name, nil)
 	return err
 }
 

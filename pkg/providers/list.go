@@ -99,7 +99,7 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 	if err != nil {
 		return nil, 0, err
 	}
-	objects, err := objectsOf(k, items, parent)
+	objects, err := objectsOf(k, items, parent, c.config.Secrets)
 	if err != nil {
 		return nil, 0, c.unreadable(k, op, path, err)
 	}
@@ -107,12 +107,15 @@ func (c *Client) list(ctx context.Context, k *Kind, op *Operation, path, parent 
 }
 
 // objectsOf decodes the entries of a list.
-func objectsOf(k *Kind, items []any, parent string) ([]spec.Object, error) {
+func objectsOf(k *Kind, items []any, parent string, known *Secrets) ([]spec.Object, error) {
 	objects := make([]spec.Object, 0, len(items))
 	seen := make(map[string]bool, len(items))
 	for i, item := range items {
 		m, _ := item.(map[string]any)
-		id := idOf(k, m)
+		id, err := idOf(k, m, known)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of the list: %w", i+1, err)
+		}
 		if id == "" {
 			return nil, fmt.Errorf("entry %d of the list has no id", i+1)
 		}
@@ -123,7 +126,7 @@ func objectsOf(k *Kind, items []any, parent string) ([]spec.Object, error) {
 			continue
 		}
 		seen[id] = true
-		o, err := decodeObject(k, m, id)
+		o, err := decodeObject(k, m, id, known)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +155,7 @@ func (c *Client) readAny(ctx context.Context, kind, id string) (o spec.Object, o
 	if err != nil {
 		return o, false, c.impossible(kind, spec.OpRead, err)
 	}
-	r := &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)}
+	r := &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op), known: c.config.Secrets}
 	a, err := c.send(ctx, r)
 	if err != nil {
 		var e *Error
@@ -175,7 +178,10 @@ var errNoObject = errors.New("the answer holds no object with an id")
 
 // objectIn is the object that a read was answered with. It must be the one that was asked for.
 func (c *Client) objectIn(k *Kind, op *Operation, document any, id string) (decoded, error) {
-	body, found := c.findObject(k, op, document)
+	body, found, err := c.findObject(k, op, document)
+	if err != nil {
+		return decoded{}, err
+	}
 	if found == "" {
 		return decoded{}, errNoObject
 	}
@@ -187,7 +193,7 @@ func (c *Client) objectIn(k *Kind, op *Operation, document any, id string) (deco
 	if found != id {
 		return decoded{}, fmt.Errorf("the answer is about %q", shorten(found, 60))
 	}
-	d, err := decodeObject(k, body, id)
+	d, err := decodeObject(k, body, id, c.config.Secrets)
 	if err != nil {
 		return decoded{}, err
 	}
@@ -203,7 +209,7 @@ func (c *Client) impossible(kind, operation string, err error) *Error {
 
 // unreadable is an answer to a read that does not fit the definition.
 func (c *Client) unreadable(k *Kind, op *Operation, path string, err error) *Error {
-	r := &request{kind: k.Schema.Name, op: op, method: op.Method, path: path}
+	r := &request{kind: k.Schema.Name, op: op, method: op.Method, path: path, known: c.config.Secrets}
 	e := r.failure(Unknown, c.config.Account, nil, err)
 	e.Unfit = true
 	return e

@@ -25,14 +25,15 @@ func logged(next handler, log *slog.Logger, clock Clock, masked func(kind string
 			return next(ctx, r)
 		}
 		start := clock.Now()
-		log.DebugContext(ctx, "request", "request", r.String(), "operation", r.op.Schema.Name, "kind", r.kind, "body", shownFields(r))
+		shown := r.scrub(r.String())
+		log.DebugContext(ctx, "request", "request", shown, "operation", r.op.Schema.Name, "kind", r.kind, "body", shownFields(r))
 		a, err := next(ctx, r)
 		took := clock.Now().Sub(start)
 		if err != nil {
-			log.DebugContext(ctx, "no answer", "request", r.String(), "error", r.scrub(err.Error()), "took", took)
+			log.DebugContext(ctx, "no answer", "request", shown, "error", r.scrub(err.Error()), "took", took)
 			return nil, err
 		}
-		log.DebugContext(ctx, "answer", "request", r.String(), "status", a.status, "bytes", len(a.body), "took", took, "body", shownBody(r, a.body, append(masked(r.kind), r.op.sensitive...)))
+		log.DebugContext(ctx, "answer", "request", shown, "status", a.status, "bytes", len(a.body), "took", took, "body", shownBody(r, a.body, append(masked(r.kind), r.op.sensitive...)))
 		return a, nil
 	}
 }

@@ -18,7 +18,7 @@ import (
 // write it may be missing, and one about another object is passed over. A field that cannot be read is left out here, since
 // the id must never be lost for it: the next read says what is wrong.
 func (c *Client) objectOf(kind *Kind, op *Operation, document any, call Call) (spec.Object, bool) {
-	body, id := c.findObject(kind, op, document)
+	body, id, _ := c.findObject(kind, op, document)
 	parent := ""
 	if kind.Schema.Parent != "" {
 		parent, _, _ = strings.Cut(call.ID, "/")
@@ -33,13 +33,14 @@ func (c *Client) objectOf(kind *Kind, op *Operation, document any, call Call) (s
 	if body == nil || id == "" || call.ID != "" && id != call.ID {
 		return emptyObject(call.Kind, call.ID), false
 	}
-	o, _ := decodeObject(kind, body, id)
+	o, _ := decodeObject(kind, body, id, c.config.Secrets)
 	o.withParent(kind, parent)
 	return o.Object, true
 }
 
-// findObject looks where the operation, or else the definition, says that one object lies.
-func (c *Client) findObject(kind *Kind, op *Operation, document any) (map[string]any, string) {
+// findObject looks where the operation, or else the definition, says that one object lies. Without one the id is empty, and the error
+// says so where it has an id that is not believed.
+func (c *Client) findObject(kind *Kind, op *Operation, document any) (body map[string]any, id string, err error) {
 	paths := op.Answer
 	if paths == nil {
 		paths = c.def.Answer
@@ -50,20 +51,23 @@ func (c *Client) findObject(kind *Kind, op *Operation, document any) (map[string
 			continue
 		}
 		if m, ok := v.(map[string]any); ok {
-			if id := idOf(kind, m); id != "" {
-				return m, id
+			id, told := idOf(kind, m, c.config.Secrets)
+			if id != "" {
+				return m, id, nil
 			}
+			err = errors.Join(err, told)
 		}
 	}
-	return nil, ""
+	return nil, "", err
 }
 
 // maxID bounds an id: what is longer is none.
 const maxID = 256
 
 // idOf reads an id, which some APIs write as a string and others as a number. What no path could hold, and a number that is not a
-// plain one, is none: it would be recorded, and nothing could ever be asked of it.
-func idOf(kind *Kind, m map[string]any) string {
+// plain one, is none: it would be recorded, and nothing could ever be asked of it. Nor is one that has a whole secret in it: ids are
+// recorded, shown and pasted. That alone is an error.
+func idOf(kind *Kind, m map[string]any, known *Secrets) (string, error) {
 	v, _ := lookup(m, kind.IDPath)
 	id := ""
 	switch v := v.(type) {
@@ -71,14 +75,19 @@ func idOf(kind *Kind, m map[string]any) string {
 		id = v
 	case json.Number:
 		if id = v.String(); strings.Trim(id, "0123456789") != "" {
-			return ""
+			return "", nil
 		}
 	}
 	if len(id) > maxID || !fitsPath(id) {
-		return ""
+		return "", nil
 	}
-	return id
+	if known.wholeIn(id) {
+		return "", errTellingID
+	}
+	return id, nil
 }
+
+var errTellingID = errors.New("the id of an object repeats a secret, so nothing is recorded under it")
 
 // decoded is an object on its way to the caller.
 type decoded struct{ spec.Object }
@@ -99,10 +108,15 @@ func (o *decoded) withParent(kind *Kind, parent string) {
 // decodeObject translates one object into the configuration's words and types. Unknown fields are ignored and
 // missing ones stay out of Values. The error names the fields whose type does not fit; the object is complete but for
 // them.
-func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
+func decodeObject(kind *Kind, body map[string]any, id string, known *Secrets) (decoded, error) {
 	o := decoded{emptyObject(kind.Schema.Name, id)}
 	values, problems := decodeValues(kind.Schema.Attributes, kind.Wire, body, id)
 	o.Values = values
+	for _, a := range kind.Schema.Attributes {
+		if v, ok := values[a.Name]; ok && known.toldBy(v) {
+			o.Repeats = append(o.Repeats, a.Name)
+		}
+	}
 	if kind.CreatedAt != "" {
 		if v := o.Values[kind.CreatedAt]; v != cty.NilVal && !v.IsNull() && v.Type() == cty.String {
 			if t, err := time.Parse(time.RFC3339, v.AsString()); err == nil {
@@ -116,6 +130,7 @@ func decodeObject(kind *Kind, body map[string]any, id string) (decoded, error) {
 	if o.Leaving = kind.Leave.leaving(o.Values); o.Leaving {
 		o.Ready, o.Status = false, statusOf(o.Values, kind.Leave.Leaving)
 	}
+	o.Status = known.Scrub(o.Status)
 	return o, errors.Join(problems...)
 }
 
@@ -186,6 +201,10 @@ func valueOf(raw any, t cty.Type) (cty.Value, error) {
 	switch {
 	case t.IsPrimitiveType():
 		text, ok := primitiveText(raw)
+		_, number := raw.(json.Number)
+		if ok && number && len(text) > maxNumberText && t == cty.Number {
+			return cty.NilVal, fmt.Errorf("a number of %d characters, of which at most %d are read", len(text), maxNumberText)
+		}
 		if !ok || len(text) > maxNumberText && t == cty.Number {
 			return cty.NilVal, unfit(raw, t)
 		}
@@ -193,7 +212,10 @@ func valueOf(raw any, t cty.Type) (cty.Value, error) {
 			return cty.StringVal(text), nil
 		}
 		v, err := convert.Convert(cty.StringVal(text), t)
-		if err != nil || t == cty.Number && (v.AsBigFloat().IsInf() || spec.Absurd(v.AsBigFloat())) {
+		if t == cty.Number && (err != nil && number || err == nil && spec.Absurd(v.AsBigFloat())) {
+			return cty.NilVal, fmt.Errorf("the number %s is too large, or too close to zero: those from 1e-1233 to 1e1233 are read", text)
+		}
+		if err != nil {
 			return cty.NilVal, unfit(raw, t)
 		}
 		return v, nil
@@ -313,13 +335,8 @@ func matches(values spec.Values, accepted map[string][]string) bool {
 	return true
 }
 
+// valueText is a single value as text, and whether there is one.
 func valueText(v cty.Value) (string, bool) {
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() {
-		return "", false
-	}
-	s, err := convert.Convert(v, cty.String)
-	if err != nil {
-		return "", false
-	}
-	return s.AsString(), true
+	known := v != cty.NilVal && !v.IsMarked() && !v.IsNull() && v.IsKnown() && v.Type().IsPrimitiveType()
+	return spec.Word(v), known
 }

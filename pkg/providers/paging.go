@@ -16,6 +16,7 @@ import (
 // Bounds of one list, so that an API that promises a million pages costs a message and not a day.
 const (
 	maxPages        = 2000
+	maxEmptyPages   = 20 // in a row, each of which names another: some APIs filter after they cut pages
 	pagesAtOnce     = 4
 	parentsAtOnce   = 4
 	maxListedParent = 10000
@@ -55,7 +56,7 @@ type listing struct {
 
 // page reads one page and its document.
 func (l *listing) page(ctx context.Context, query url.Values, next *url.URL) ([]any, any, error) {
-	r := &request{kind: l.kind, op: l.op, method: l.op.Method, path: l.path, query: query, next: next}
+	r := &request{kind: l.kind, op: l.op, method: l.op.Method, path: l.path, query: query, next: next, known: l.c.config.Secrets}
 	a, err := l.c.send(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -86,9 +87,7 @@ func (l *listing) entries(document any) ([]any, error) {
 
 // broken is a list that cannot be read as the definition says.
 func (l *listing) broken(a *answer, err error) *Error {
-	r := &request{kind: l.kind, op: l.op, method: l.op.Method, path: l.path}
-	r.hide(l.c.config.Token)
-	err = redactedError{text: r.scrub(err.Error()), err: err} // it may quote the answer
+	r := &request{kind: l.kind, op: l.op, method: l.op.Method, path: l.path, known: l.c.config.Secrets}
 	return r.failure(Unknown, l.c.config.Account, a, err)
 }
 
@@ -204,12 +203,16 @@ func (l *listing) chained(ctx context.Context) ([]any, int, error) {
 	var all []any
 	seen := map[string]bool{}
 	query, next := l.first(), (*url.URL)(nil)
+	empty := 0
 	for pages := 1; ; pages++ {
 		items, document, err := l.page(ctx, query, next)
 		if err != nil {
 			return nil, 0, err
 		}
 		all = append(all, items...)
+		if empty++; len(items) > 0 {
+			empty = 0
+		}
 		v, _ := lookup(document, l.paging.Next)
 		mark, _ := primitiveText(v)
 		if mark == "" || mark == "false" {
@@ -220,6 +223,8 @@ func (l *listing) chained(ctx context.Context) ([]any, int, error) {
 			err = errors.New("the API leads in a circle from page to page")
 		case pages >= maxPages:
 			err = fmt.Errorf("the list has more than %d pages", maxPages)
+		case empty >= maxEmptyPages:
+			err = fmt.Errorf("%d pages in a row are empty, and the last of them leads to another: no more are read", empty)
 		case l.paging.Style == PagingNext:
 			next, err = l.c.nextPage(l.path, mark)
 		default:

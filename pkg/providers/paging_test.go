@@ -132,6 +132,38 @@ func TestPagesByCursor(t *testing.T) {
 	require.Equal(t, "0 1 2 3", ids(list))
 }
 
+// TestEmptyPages: some in a row are read, since an API may filter what it has cut into pages. Those that never end, end.
+func TestEmptyPages(t *testing.T) {
+	byCursor := "paging \"cursor\" {\n page_parameter = \"page\"\n items = \"results\"\n next = \"next\"\n}"
+	for block, next := range map[string]string{byCursor: "%d", byURL: "/v1/boxes?page=%d"} {
+		for empty, want := range map[int]string{0: "1 50 51 52", 2: "1 50 51 52", 19: "1 50 51 52", 20: "20 pages in a row are empty"} {
+			asked := 0
+			cl := client(t, paged(block), tripper(func(r *http.Request) (*http.Response, error) {
+				asked++
+				n, _ := strconv.Atoi(r.URL.Query().Get("page"))
+				items, following := fmt.Sprintf(`{"id":%d}`, max(n, 1)), fmt.Sprintf("%q", fmt.Sprintf(next, n+1))
+				switch {
+				case n == 0:
+					following = fmt.Sprintf("%q", fmt.Sprintf(next, 50-empty))
+				case n == 52:
+					following = "null"
+				case n < 50:
+					items = ""
+				}
+				return says(200, fmt.Sprintf(`{"results":[%s],"next":%s}`, items, following)), nil
+			}))
+			list, err := cl.List(t.Context(), "box")
+			if empty == 20 {
+				require.ErrorContains(t, err, want)
+				require.LessOrEqual(t, asked, 21)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, want, ids(list), "%d empty pages: %s", empty, block)
+		}
+	}
+}
+
 // TestPagingOfOneOperation: an operation may page in a way of its own.
 func TestPagingOfOneOperation(t *testing.T) {
 	src := strings.Replace(paged(byNumber), "request    = \"GET /boxes\"\n", "request    = \"GET /boxes\"\n    paging \"none\" {\n      items = \"all.boxes\"\n    }\n", 1)

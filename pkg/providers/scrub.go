@@ -5,9 +5,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/vpsync/vpsync/pkg/spec"
+	"github.com/zclconf/go-cty/cty"
 )
 
 const (
@@ -15,58 +22,311 @@ const (
 	minDisguise = 4
 	// minStart is how many bytes of a secret's beginning are hidden where the rest of it was cut off.
 	minStart = 8
+	// minTold is how many bytes of secrets a value has in it that counts as telling one: fewer may be a word that names have, too.
+	minTold = 12
+	// maxStart is how many bytes of a secret all forms are kept of; of a longer one (a script for first boot) the rest is written when a
+	// text begins like it.
+	maxStart = 32
 )
+
+// Secrets are texts that must not be shown, and the forms in which somebody may repeat them. They only become more. The zero value knows
+// none, nor does nil. It is safe for concurrent use, and several clients may share one.
+type Secrets struct {
+	mu    sync.RWMutex
+	known map[string]bool
+	forms map[string][]form // of all, by their first minDisguise bytes
+}
+
+// Hide adds secrets. Those of fewer than four bytes are left out: they are in any text.
+func (s *Secrets) Hide(secrets ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range secrets {
+		if len(secret) < minDisguise || s.known[secret] {
+			continue
+		}
+		if s.known == nil {
+			s.known, s.forms = map[string]bool{}, map[string][]form{}
+		}
+		s.known[secret] = true
+		for _, f := range formsOf(secret) {
+			s.forms[f.start[:minDisguise]] = append(s.forms[f.start[:minDisguise]], f)
+		}
+	}
+}
+
+// HideValue adds what is marked as sensitive in a value: every text and number in it.
+func (s *Secrets) HideValue(v cty.Value) {
+	plain, marks := v.UnmarkDeepWithPaths()
+	for _, m := range marks {
+		if _, secret := m.Marks[spec.Sensitive]; !secret {
+			continue
+		}
+		part, err := m.Path.Apply(plain)
+		if err != nil {
+			part = plain
+		}
+		s.Hide(texts(part)...)
+	}
+}
+
+// Scrub hides the secrets in a text that may repeat them, such as an API's complaint about a password: as they are, as they travelled,
+// in the encodings that programs quote things in, and cut off.
+func (s *Secrets) Scrub(text string) string { return s.scrub(text, nil) }
+
+// scrub hides short secrets, too, as they are.
+func (s *Secrets) scrub(text string, short []string) string {
+	found := s.find(text)
+	for _, secret := range short {
+		for i := range len(text) {
+			if strings.HasPrefix(text[i:], secret) {
+				found = append(found, span{from: i, to: i + len(secret)})
+			}
+		}
+	}
+	return without(text, found)
+}
+
+// toldBy: a value has a secret in it, or so much of one that it is no chance.
+func (s *Secrets) toldBy(v cty.Value) bool {
+	return slices.ContainsFunc(texts(v), func(text string) bool {
+		return slices.ContainsFunc(s.find(text), func(part span) bool { return part.to-part.from >= minTold })
+	})
+}
+
+// wholeIn: a text has a secret of minTold bytes or more in it from its first byte to its last, in any form. The beginning of one, or a
+// short one, may be a word that names have, too.
+func (s *Secrets) wholeIn(text string) bool {
+	return slices.ContainsFunc(s.find(text), func(part span) bool { return part.whole })
+}
+
+// find looks for the secrets in a text.
+func (s *Secrets) find(text string) []span {
+	if s == nil {
+		return nil
+	}
+	var found []span
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := 0; len(s.forms) > 0 && i+minDisguise <= len(text); i++ {
+		part := span{from: i, to: i}
+		for _, f := range s.forms[text[i:i+minDisguise]] {
+			n, all := f.begins(text[i:])
+			part.to = max(part.to, i+n)
+			part.whole = part.whole || all && f.telling
+		}
+		if part.to > i {
+			found = append(found, part)
+		}
+	}
+	return found
+}
+
+// span is a part of a text that a secret is in.
+type span struct {
+	from, to int
+	whole    bool // all of one that has minTold bytes or more
+}
+
+// without is a text in which each of the parts is hidden, and those that overlap as one: what is left of one that another took a piece
+// of would still tell something.
+func without(text string, parts []span) string {
+	slices.SortFunc(parts, func(a, b span) int { return a.from - b.from })
+	var out strings.Builder
+	at := 0
+	for i := 0; i < len(parts); {
+		part := parts[i]
+		for i++; i < len(parts) && parts[i].from < part.to; i++ {
+			part.to = max(part.to, parts[i].to)
+		}
+		out.WriteString(text[at:part.from] + hidden)
+		at = part.to
+	}
+	return out.String() + text[at:]
+}
+
+// alike is how many bytes two texts have in common at their beginnings.
+func alike(a, b string) int {
+	const stride = 64
+	n, end := 0, min(len(a), len(b))
+	for n+stride <= end && a[n:n+stride] == b[n:n+stride] {
+		n += stride
+	}
+	for n < end && a[n] == b[n] {
+		n++
+	}
+	return n
+}
 
 // hide adds a secret to those that scrub knows.
 func (r *request) hide(secret string) {
-	if !slices.Contains(r.secrets, secret) {
-		r.secrets = append(r.secrets, secret)
-	}
-}
-
-// scrub hides the request's secrets in a text that may repeat them, such as an API's complaint about a password: as they are, as they
-// travelled, in the encodings that programs quote things in, and cut off.
-func (r *request) scrub(s string) string {
-	if r.scrubbed != len(r.secrets) {
-		r.written, r.scrubbed = nil, len(r.secrets)
-		for _, secret := range r.secrets {
-			r.written = append(r.written, disguises(secret)...)
-		}
-		// The longest first: one may be part of another.
-		slices.SortStableFunc(r.written, func(a, b string) int { return len(b) - len(a) })
-		r.written = slices.Compact(r.written)
-	}
-	for _, form := range r.written {
-		s = strings.ReplaceAll(s, form, hidden)
-	}
-	for _, form := range r.written {
-		s = hideStart(s, form)
-	}
-	return s
-}
-
-// disguises are the forms in which a secret may be written: as it is or as JSON has it, in a text within a text, too, and each of
-// these encoded, by itself or as a part of something longer.
-func disguises(secret string) []string {
 	if len(secret) < minDisguise {
-		return slices.DeleteFunc([]string{secret}, func(s string) bool { return s == "" })
+		if secret != "" && !slices.Contains(r.short, secret) {
+			r.short = append(r.short, secret)
+		}
+		return
 	}
-	var all []string
-	for _, text := range slices.Compact([]string{secret, inJSON(secret, false), inJSON(inJSON(secret, false), false), inJSON(secret, true)}) {
-		whole := hex.EncodeToString([]byte(text))
-		all = append(all, text, url.QueryEscape(text), url.PathEscape(text), whole, strings.ToUpper(whole))
-		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			for before := range 3 { // how many bytes of something else share the first group of three
-				encoded := alphabet.EncodeToString(append(make([]byte, before), text...))
-				first := (before*8 + 5) / 6 // what comes before, and after, decides about the characters at the ends
-				all = append(all, encoded[first:(before+len(text))*8/6])
+	r.known.Hide(secret)
+}
+
+// scrub hides the secrets of the client in a text, and those of the request that are too short to be looked for everywhere.
+func (r *request) scrub(s string) string { return r.known.scrub(s, r.short) }
+
+// form is how one or several ways write a secret.
+type form struct {
+	telling bool   // the secret has minTold bytes or more
+	start   string // all that they write of the first maxStart bytes
+	rest    string // the secret, if it has more of them
+	ways    []way  // those of rest
+}
+
+// way writes a text (a secret, as JSON or a form has it), and encodes it, by itself or as a part of something longer. What it makes of a
+// secret begins with what it makes of the secret's first characters.
+type way struct{ write, encode func(string) string }
+
+// begins is how many bytes of the secret, in this form, a text begins with (none if they are too few to tell), and whether they are all.
+func (f form) begins(text string) (n int, all bool) {
+	n = alike(text, f.start)
+	if n < len(f.start) {
+		if n < minStart {
+			return 0, false
+		}
+		return n, false
+	}
+	for _, w := range f.ways {
+		of, whole := w.begins(text, f.rest)
+		n, all = max(n, of), all || whole
+	}
+	return n, all || len(f.ways) == 0
+}
+
+// begins is how many bytes of a secret, written in this way, a text begins with, and whether they are all. It writes no more of it than it
+// takes to tell.
+func (w way) begins(text, secret string) (n int, all bool) {
+	for size := 2 * maxStart; ; size *= 2 {
+		part := beginning(secret, size)
+		written := w.encode(w.write(part))
+		n = alike(text, written)
+		if n < len(written) || len(part) == len(secret) {
+			return n, n == len(written)
+		}
+	}
+}
+
+// beginning is so many bytes of a text, or a few less, so that no character is cut.
+func beginning(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	end := size
+	for end > size-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
+
+// formsOf are the forms in which a secret may be written: as it is or as JSON or a form has it, in a text within a text, too, and each of
+// these encoded.
+func formsOf(secret string) []form {
+	begin := beginning(secret, maxStart)
+	written := map[string][]func(string) string{}
+	for _, write := range writers {
+		text := write(begin)
+		written[text] = append(written[text], write)
+	}
+	ways := map[string][]way{}
+	for text, same := range written {
+		for _, encode := range encoders {
+			start := encode(text)
+			for _, write := range same {
+				ways[start] = append(ways[start], way{write, encode})
 			}
 		}
+	}
+	all := make([]form, 0, len(ways))
+	for start, same := range ways {
+		f := form{telling: len(secret) >= minTold, start: start}
+		if len(begin) < len(secret) {
+			f.rest, f.ways = secret, same
+		}
+		all = append(all, f)
 	}
 	return all
 }
 
-// inJSON is a text within a JSON string.
+// writers are what a secret may be in: a text, a form, a path, a JSON text, and a JSON text in one.
+var writers = func() []func(string) string {
+	all := []func(string) string{strings.Clone, url.QueryEscape, component, url.PathEscape}
+	for _, write := range []func(string) string{plainJSON, htmlJSON, asciiJSON, slashedJSON} {
+		all = append(all, write, func(text string) string { return write(write(text)) })
+	}
+	return all
+}()
+
+// encoders are what may be done to such a text as a whole.
+var encoders = func() []func(string) string {
+	all := []func(string) string{strings.Clone, inHex, func(text string) string { return strings.ToUpper(inHex(text)) }, decimals}
+	for _, escape := range []func(string) string{url.QueryEscape, component, url.PathEscape, slashedComponent, browserComponent} {
+		all = append(all, escape, func(text string) string { return lowerEscapes(escape(text)) })
+	}
+	for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 { // how many bytes of something else share the first group of three
+			all = append(all, func(text string) string {
+				encoded := alphabet.EncodeToString(append(make([]byte, before), text...))
+				first := (before*8 + 5) / 6 // what comes before, and after, decides about the characters at the ends
+				return encoded[first : (before+len(text))*8/6]
+			})
+		}
+	}
+	return all
+}()
+
+func inHex(text string) string { return hex.EncodeToString([]byte(text)) }
+
+// component, slashedComponent and browserComponent are a text as a part of a URL: with each space as %20, with slashes as they are, and as
+// browsers write it.
+func component(text string) string        { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
+func slashedComponent(text string) string { return strings.ReplaceAll(component(text), "%2F", "/") }
+func browserComponent(text string) string { return unreserved.Replace(component(text)) }
+
+// unreserved are the characters that browsers leave as they are in a part of a URL.
+var unreserved = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+
+var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+// lowerEscapes is an encoded text as those write it who prefer %2f to %2F.
+func lowerEscapes(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	return percentEscape.ReplaceAllStringFunc(text, strings.ToLower)
+}
+
+// decimals is a text as fmt shows its bytes.
+func decimals(text string) string { return strings.Trim(fmt.Sprint([]byte(text)), "[]") }
+
+// plainJSON, htmlJSON, asciiJSON and slashedJSON are a text within a JSON string: as short as can be, as Go writes it by itself, in ASCII
+// as Python does, and as PHP does.
+func plainJSON(text string) string { return inJSON(text, false) }
+func htmlJSON(text string) string  { return inJSON(text, true) }
+
+func asciiJSON(text string) string {
+	var b strings.Builder
+	for _, c := range inJSON(text, false) {
+		switch {
+		case c < 0x80:
+			b.WriteRune(c)
+		case c > 0xffff:
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+(c-0x10000)>>10, 0xdc00+(c-0x10000)&0x3ff)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
+}
+
+func slashedJSON(text string) string { return strings.ReplaceAll(asciiJSON(text), "/", `\/`) }
+
 func inJSON(text string, html bool) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -75,25 +335,4 @@ func inJSON(text string, html bool) string {
 		return text
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
-}
-
-// hideStart hides what a text holds of a secret's beginning.
-func hideStart(s, secret string) string {
-	if len(secret) <= minStart {
-		return s
-	}
-	var out strings.Builder
-	for {
-		i := strings.Index(s, secret[:minStart])
-		if i < 0 {
-			out.WriteString(s)
-			return out.String()
-		}
-		end := i + minStart
-		for n := minStart; end < len(s) && n < len(secret) && s[end] == secret[n]; n++ {
-			end++
-		}
-		out.WriteString(s[:i] + hidden)
-		s = s[end:]
-	}
 }

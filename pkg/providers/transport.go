@@ -68,7 +68,7 @@ func (c *Client) transport(rt http.RoundTripper, timeout time.Duration) handler 
 		}
 		resp, err := rt.RoundTrip(hr)
 		if err != nil {
-			return nil, &wireError{err: err, sent: !wire.unsent(err)}
+			return nil, &wireError{err: err, sent: !wire.unsent(err), notHTTP: wire.heard.Load() && !brokeOff(err)}
 		}
 		defer resp.Body.Close()
 		a := &answer{status: resp.StatusCode, header: resp.Header}
@@ -85,6 +85,8 @@ type wireError struct {
 	err   error
 	sent  bool // something may have left
 	final bool // ready forbade it: trying again would ask it again
+
+	notHTTP bool // something was answered, and no answer could be made of it
 }
 
 func (e *wireError) Error() string { return e.err.Error() }
@@ -92,13 +94,22 @@ func (e *wireError) Unwrap() error { return e.err }
 
 // wireTrace tells whether anything was written. A transport that is not net/http's (a sandbox in the same process)
 // reports nothing; then the kind of error has to tell.
-type wireTrace struct{ traced, wrote atomic.Bool }
+type wireTrace struct{ traced, wrote, heard atomic.Bool }
 
 func (w *wireTrace) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { w.traced.Store(true) },
 		WroteHeaders: func() { w.wrote.Store(true) },
+
+		GotFirstResponseByte: func() { w.heard.Store(true) },
 	}
+}
+
+// brokeOff: what was wrong with an answer is that no more of it came.
+func brokeOff(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (w *wireTrace) unsent(err error) bool {

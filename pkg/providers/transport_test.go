@@ -135,3 +135,42 @@ func TestRealTransport(t *testing.T) {
 		require.Equal(t, "x", result.Object.ID)
 	})
 }
+
+// TestWhatIsNoHTTP: something that answered was reached, and is told apart from what was not.
+func TestWhatIsNoHTTP(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"220 mail.example ESMTP\r\n":                          true,
+		"HTTP/1.1 fine\r\n\r\n":                               true,
+		"HTTP/1.1 200 OK\r\nno header\r\n\r\n":                true,
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70000): true,
+		"HTTP/1.1 200 OK\r\nContent-Length: ":                 false, // it broke off
+		"":                                                    false,
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n<>":      false, // HTTP, though no JSON
+		"HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close\r\n\r\n": false,
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, answer)
+				_ = conn.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, conn)
+				_ = conn.Close()
+			}
+		}()
+		_, err = client(t, tiny, nil, at("http://"+l.Addr().String())).Do(t.Context(), create("a"), nil)
+		var e *providers.Error
+		require.ErrorAs(t, err, &e, answer)
+		require.Equal(t, want, e.NotHTTP, "%.40q: %v", answer, err)
+		require.Equal(t, providers.Unknown, e.Outcome, answer)
+		require.NoError(t, l.Close())
+		<-served
+	}
+}

@@ -159,7 +159,7 @@ func (c *Client) ask(ctx context.Context, k *Kind, id string) (o spec.Object, fo
 	if err != nil {
 		return o, false, c.impossible(kind, waitOperation, err)
 	}
-	a, err := c.send(ctx, &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op)})
+	a, err := c.send(ctx, &request{kind: kind, op: op, method: op.Method, path: path, query: queryOf(op), known: c.config.Secrets})
 	if err != nil {
 		return o, false, err
 	}
@@ -169,6 +169,7 @@ func (c *Client) ask(ctx context.Context, k *Kind, id string) (o spec.Object, fo
 	}
 	o = emptyObject(kind, id)
 	o.Ready, o.Failed, o.Status = k.Wait.state(values)
+	o.Status = c.config.Secrets.Scrub(o.Status)
 	return o, true, nil
 }
 

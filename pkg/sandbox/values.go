@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/big"
 	"slices"
-	"strconv"
 
 	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
@@ -140,7 +138,7 @@ func toJSON(v cty.Value) any {
 	case t == cty.Bool:
 		return v.True()
 	case t == cty.Number:
-		return formatNumber(v.AsBigFloat())
+		return json.Number(spec.NumberText(v.AsBigFloat()))
 	case t.IsMapType(), t.IsObjectType():
 		members := map[string]any{}
 		for name, value := range v.AsValueMap() {
@@ -153,14 +151,6 @@ func toJSON(v cty.Value) any {
 		list = append(list, toJSON(value))
 	}
 	return list
-}
-
-// formatNumber writes whole numbers by a shorter way, which makes a page of a list ten times as fast.
-func formatNumber(f *big.Float) json.Number {
-	if n, exact := f.Int64(); exact == big.Exact {
-		return json.Number(strconv.FormatInt(n, 10))
-	}
-	return json.Number(f.Text('f', -1))
 }
 
 // convertTo is a value given by hand, in the attribute's type: "80" is a number where one is wanted.

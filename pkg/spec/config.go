@@ -45,6 +45,9 @@ type Response struct {
 	Removals []Removal
 	Imports  []Import // sorted by address
 	Settings Settings
+	// Secrets are the values of the sensitive variables, marked with Sensitive: what must not be shown, whoever repeats it. They stay in
+	// this process.
+	Secrets []cty.Value `json:"-"`
 	// Asked are the attribute names that expressions ask of anything, sorted.
 	Asked []string `json:",omitempty"`
 	// Diagnostics of all of it; with an error among them Resources must not be planned.

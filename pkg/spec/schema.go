@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // Schema is what one provider offers, as far as configuration and planning need
@@ -231,6 +233,9 @@ type Object struct {
 	Kind   string
 	ID     string
 	Values Values // readable attributes that the answer held; a null means "unset"
+	// Repeats are attributes in whose values the API repeats a secret. Such a value is compared with what is wanted, and shown as what is
+	// sensitive. It is recorded only where it was asked for in plain: whoever wrote it has told it already.
+	Repeats []string
 	// Detail: the answer came from a read of this one object, so DetailOnly attributes are in it.
 	Detail bool
 	// CreatedAt is the zero time where the API does not tell.
@@ -243,6 +248,19 @@ type Object struct {
 	Leaving bool
 	// Status is a word for people about these ("provisioning"), or empty.
 	Status string
+}
+
+// Telling: what the object has of an attribute repeats a secret, and is not what was asked for in plain. So it must not be recorded.
+func (o *Object) Telling(a *Attribute, asked Values) bool {
+	if !slices.Contains(o.Repeats, a.Name) {
+		return false
+	}
+	was, ok := asked[a.Name]
+	if !ok || was.IsMarked() {
+		return true
+	}
+	was, err := convert.Convert(was, a.Type)
+	return err != nil || !was.RawEquals(o.Values[a.Name])
 }
 
 // Values are attributes by name. A missing entry means "not said"; a null value means "unset".

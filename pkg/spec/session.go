@@ -131,6 +131,11 @@ func (x *Session) all() *Response {
 	if x.graph.depth > maxChain {
 		return out
 	}
+	for _, v := range sortedByName(s.variables) {
+		if v.sensitive {
+			out.Secrets = append(out.Secrets, x.variables[v.name])
+		}
+	}
 	for _, block := range s.order {
 		if x.kinds[block.String()] == nil {
 			continue

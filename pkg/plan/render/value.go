@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/vpsync/vpsync/pkg/spec"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
@@ -86,11 +86,10 @@ func valueLines(v cty.Value, indent string) []string {
 
 // scalar is a known number or bool as HCL writes it, with all its digits.
 func scalar(v cty.Value) string {
-	text, err := convert.Convert(v, cty.String)
-	if err != nil {
+	if !v.Type().IsPrimitiveType() {
 		return "(" + Escape(v.Type().FriendlyName()) + ")"
 	}
-	return Escape(text.AsString())
+	return Escape(spec.Word(v))
 }
 
 // quote is text as HCL quotes it, with what is unsafe made visible.
