@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -223,6 +224,24 @@ func TestDamage(t *testing.T) {
 		d := newDamaged(t, applied(t))
 		lock := filepath.Join(filepath.Dir(d.state), "state.lock")
 		older := d.good[filepath.Join(".vpsync", "sandbox", "state.db")].data
+		backups := filepath.Join(filepath.Dir(d.state), "backups")
+		// Somebody else's, which a link leads to.
+		const others = "somebody else's"
+		elsewhere, err := os.MkdirTemp(filepath.Dir(d.dir), "vpsync-test-") // on the same disk, as hard links are
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(elsewhere)) })
+		victim := filepath.Join(elsewhere, "file")
+		instead := func(path string, put func(path string) error) func() error {
+			return func() error {
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+				return put(path)
+			}
+		}
+		toVictim := func(path string) error { return os.Symlink(victim, path) }
+		nameOfVictim := func(path string) error { return os.Link(victim, path) }
+		pipe := func(path string) error { return syscall.Mkfifo(path, 0o600) }
 		// What is to be refused, and what does no harm.
 		for how, c := range map[string]struct {
 			spoil   func() error
@@ -253,37 +272,65 @@ func TestDamage(t *testing.T) {
 				d.clearLog()
 				return os.WriteFile(d.state, older, 0o600)
 			}, true, "older copy"},
-			"a folder of backups that is a file": {func() error {
-				dir := filepath.Join(filepath.Dir(d.state), "backups")
-				if err := os.RemoveAll(dir); err != nil {
-					return err
-				}
-				return os.WriteFile(dir, nil, 0o600)
-			}, true, ""},
-			"a lock that is a folder": {func() error { _ = os.Remove(lock); return os.Mkdir(lock, 0o700) }, true, "lock"},
-			"a lock of nothing":       {func() error { return os.WriteFile(lock, nil, 0o600) }, false, ""},
-			"a lock of zeros":         {func() error { return os.WriteFile(lock, make([]byte, 4096), 0o600) }, false, ""},
-			"no lock":                 {func() error { return os.Remove(lock) }, false, ""},
-			"a lock of another shape": {func() error { return os.WriteFile(lock, []byte(` {"owner":3,"serial":"x"}`), 0o600) }, false, ""},
-			"a log without a state's": {func() error { return os.WriteFile(d.state+"-wal", []byte(strings.Repeat("x", 9000)), 0o600) }, false, ""},
-			"an index of rubbish":     {func() error { return os.WriteFile(d.state+"-shm", []byte(strings.Repeat("x", 32768)), 0o600) }, false, ""},
-			"read by others":          {func() error { return os.Chmod(d.state, 0o644) }, false, ""},
-			"backups gone":            {func() error { return os.RemoveAll(filepath.Join(filepath.Dir(d.state), "backups")) }, false, ""},
+			"a folder of backups that is a file": {instead(backups, func(path string) error { return os.WriteFile(path, nil, 0o600) }), true, "is a file and not a folder"},
+			"a folder of backups elsewhere":      {instead(backups, func(path string) error { return os.Symlink(elsewhere, path) }), true, "is a symbolic link and not a folder"},
+			"a lock that is a folder":            {instead(lock, func(path string) error { return os.Mkdir(path, 0o700) }), true, "is a folder and not a regular file"},
+			"a lock that is a symlink":           {instead(lock, toVictim), true, "is a symbolic link and not a regular file"},
+			"a lock that is a dangling symlink":  {instead(lock, func(path string) error { return os.Symlink(filepath.Join(elsewhere, "new"), path) }), true, "is a symbolic link and not a regular file"},
+			"a lock that is a pipe":              {instead(lock, pipe), true, "is a pipe and not a regular file"},
+			"a lock with a second name":          {instead(lock, nameOfVictim), true, "has a second name"},
+			"a state with a second name":         {func() error { return os.Link(d.state, filepath.Join(elsewhere, "state.db")) }, true, "has a second name"},
+			"a log that is a symlink":            {instead(d.state+"-wal", toVictim), true, "is a symbolic link and not a regular file"},
+			"a log that is a pipe":               {instead(d.state+"-wal", pipe), true, "is a pipe and not a regular file"},
+			"a log with a second name":           {instead(d.state+"-wal", nameOfVictim), true, "has a second name"},
+			"a journal with a second name":       {instead(d.state+"-journal", nameOfVictim), true, "has a second name"},
+			"an index that is a symlink":         {instead(d.state+"-shm", toVictim), true, "is a symbolic link and not a regular file"},
+			"a lock of nothing":                  {func() error { return os.WriteFile(lock, nil, 0o600) }, false, ""},
+			"a lock of zeros":                    {func() error { return os.WriteFile(lock, make([]byte, 4096), 0o600) }, false, ""},
+			"no lock":                            {func() error { return os.Remove(lock) }, false, ""},
+			"a lock of another shape":            {func() error { return os.WriteFile(lock, []byte(` {"owner":3,"serial":"x"}`), 0o600) }, false, ""},
+			"a log without a state's":            {func() error { return os.WriteFile(d.state+"-wal", []byte(strings.Repeat("x", 9000)), 0o600) }, false, ""},
+			"an index of rubbish":                {func() error { return os.WriteFile(d.state+"-shm", []byte(strings.Repeat("x", 32768)), 0o600) }, false, ""},
+			"read by others":                     {func() error { return os.Chmod(d.state, 0o644) }, false, ""},
+			"backups gone":                       {func() error { return os.RemoveAll(backups) }, false, ""},
+			"killed while it was made":           {func() error { return os.Link(d.state, filepath.Join(filepath.Dir(d.state), ".new-1-state.db")) }, false, ""},
 		} {
 			cases++
 			d.clearLog()
+			require.NoError(t, os.WriteFile(victim, []byte(others), 0o640))
 			require.NoError(t, c.spoil(), how)
 			said := ""
 			if d.run("plan") == exitFailed {
 				said = d.said()
 			}
-			if c.refused && how != "a folder of backups that is a file" && how != "a lock that is a folder" {
+			if c.refused {
 				require.Contains(t, said, c.says, how)
 			}
 			if how == "read by others" {
 				require.Contains(t, d.streams.stderr.String(), "chmod 600", how)
 			}
 			require.Equal(t, c.refused, d.judge(how), "%s: refused or not\n%s", how, d.streams)
+			text, err := os.ReadFile(victim)
+			require.NoError(t, err)
+			require.Equal(t, others, string(text), "%s: somebody else's file was written", how)
+			info, err := os.Stat(victim)
+			require.NoError(t, err)
+			require.Equal(t, fs.FileMode(0o640), info.Mode(), how)
+			there, err := os.ReadDir(elsewhere)
+			require.NoError(t, err)
+			for _, e := range there {
+				path := filepath.Join(elsewhere, e.Name())
+				switch e.Name() {
+				case "file":
+				case "state.db":
+					same, err := os.ReadFile(path)
+					require.NoError(t, err)
+					require.Equal(t, older, same, how)
+				default:
+					t.Errorf("%s: %s was made elsewhere", how, path)
+				}
+				require.NoError(t, os.Remove(path))
+			}
 		}
 	})
 

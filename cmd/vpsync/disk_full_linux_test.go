@@ -16,7 +16,7 @@ import (
 // TestFullDisk runs each command with the state on a small disk that has less and less room, and on one that is read-only. The account is
 // kept elsewhere.
 func TestFullDisk(t *testing.T) {
-	const least = 48
+	const least = 95
 	matrix.Need(t, matrix.Root, least)
 	begun, cases := time.Now(), 0
 	// The mount is seen by this thread alone, which ends with the test, and the mount with it.
@@ -46,7 +46,7 @@ func TestFullDisk(t *testing.T) {
 		require.NoError(t, syscall.Unmount(disk, syscall.MNT_DETACH))
 		require.NoError(t, os.RemoveAll(filepath.Join(elsewhere, "accounts")))
 	}
-	plan := diskStory{"plan --out", stories[1].begin, []string{"plan", "--out", filepath.Join(disk, "monday.vpsplan")}}
+	plan := diskStory{"plan --out", stories[1].begin, []string{"plan", "--out", filepath.Join(disk, "monday.vpsplan")}, stories[0].leaves}
 	for _, story := range append(stories, plan) {
 		failed := 0
 		for _, kib := range []int{0, 4, 8, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400} {
@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			cases++
 			require.NoError(t, os.Remove(filepath.Join(disk, "ballast")))
-			p.afterFault(when, story, code)
+			p.afterFault(when, story, diskFull, code)
 			away()
 		}
 		require.Positive(t, failed, "%s never met a full disk", story.name)
@@ -78,7 +78,7 @@ func TestFullDisk(t *testing.T) {
 		require.Equal(t, exitFailed, code, "%s\n%s", story.name, p.streams)
 		require.Contains(t, p.said(), "cannot be written", story.name)
 		require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""))
-		p.afterFault(story.name+" on a read-only disk", story, code)
+		p.afterFault(story.name+" on a read-only disk", story, diskReadOnly, code)
 		away()
 	}
 	matrix.Ran(t, "D1", cases, begun)

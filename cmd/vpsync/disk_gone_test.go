@@ -28,32 +28,18 @@ network "c" {
 `})
 	p.clearLog()
 	good := p.snapshot()
-	aside := filepath.Join(p.dir, "aside")
-	folder := filepath.Join(p.dir, "folder")
-	moves := map[string]struct{ away, back func() error }{
-		"the file is moved": {func() error { return os.Rename(p.state, aside) }, func() error { return os.Rename(aside, p.state) }},
-		"the file is replaced by a copy": {func() error {
-			if err := os.Rename(p.state, aside); err != nil {
-				return err
-			}
-			return os.WriteFile(p.state, good[filepath.Join(".vpsync", "sandbox", "state.db")].data, 0o600)
-		}, func() error { return os.Rename(aside, p.state) }},
-		"the folder is moved": {func() error {
-			return moveState(filepath.Dir(p.state), folder)
-		}, func() error { return moveState(folder, filepath.Dir(p.state)) }},
-	}
-	for name, move := range moves {
+	for _, r := range p.removals() {
 		for n := 1; ; n++ {
-			passed, was := 0, ""
+			passed, was, back := 0, "", func() {}
 			h := hooks{boundary: func(point string) {
 				if passed++; passed == n {
-					require.NoError(t, move.away())
+					back = r.away()
 					was = fmt.Sprint(p.writes())
 				}
 			}}
 			p.streams = testStreams()
 			code := run(context.Background(), p.args("apply", "--auto-approve", "--parallelism", "1"), map[string]string{"HOME": p.dir, "NO_COLOR": "1"}, p.streams.streams, nil, h)
-			when := fmt.Sprintf("%s at point %d", name, n)
+			when := fmt.Sprintf("%s at point %d", r.name, n)
 			if passed < n {
 				require.Greater(t, n, 8)
 				require.Equal(t, exitDone, code, p.streams)
@@ -66,7 +52,7 @@ network "c" {
 				require.Containsf(t, []int{exitFailed, exitIncomplete}, code, "%s\n%s", when, p.streams)
 				require.Containsf(t, p.said(), "The state is gone", "%s", when)
 			}
-			require.NoError(t, move.back())
+			back()
 			p.sound(when)
 			p.converges(when)
 			p.reset(good)
@@ -75,20 +61,53 @@ network "c" {
 	matrix.Ran(t, "D2g", cases, begun)
 }
 
-// moveState moves what belongs to a state, and leaves the emulated account where it is.
-func moveState(from, to string) error {
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
+// removal takes a state away from under a run.
+type removal struct {
+	name string
+	away func() (back func())
+}
+
+// removals are the ways in which a state may go. Before it has its name, what there is of it goes with its folder.
+func (p *place) removals() []removal {
+	aside := filepath.Join(p.dir, "aside")
+	folder := func() func() {
+		p.moveState(filepath.Dir(p.state), aside)
+		return func() { p.moveState(aside, filepath.Dir(p.state)) }
 	}
-	for _, name := range []string{"state.db", "state.db-wal", "state.db-shm", "state.lock", "backups"} {
-		if _, err := os.Lstat(filepath.Join(from, name)); err == nil { // what a run made anew meanwhile is not the state's
-			if err := os.RemoveAll(filepath.Join(to, name)); err != nil {
-				return err
+	file := func() func() {
+		if !exists(p.state) {
+			return folder()
+		}
+		require.NoError(p.t, os.Rename(p.state, aside))
+		return func() { require.NoError(p.t, os.Rename(aside, p.state)) }
+	}
+	return []removal{
+		{"the file is moved", file},
+		{"the file is replaced by a copy", func() func() {
+			back := file()
+			if data, err := os.ReadFile(aside); err == nil { // and no folder
+				require.NoError(p.t, os.WriteFile(p.state, data, 0o600))
+			}
+			return back
+		}},
+		{"the folder is moved", folder},
+	}
+}
+
+// moveState moves what belongs to a state, and leaves the emulated account where it is. What a run made anew meanwhile is not the state's.
+func (p *place) moveState(from, to string) {
+	require.NoError(p.t, os.MkdirAll(to, 0o700))
+	for _, dir := range []string{to, from} {
+		entries, err := os.ReadDir(dir)
+		require.NoError(p.t, err)
+		for _, e := range entries {
+			switch path := filepath.Join(dir, e.Name()); {
+			case e.Name() == "accounts":
+			case dir == to:
+				require.NoError(p.t, os.RemoveAll(path))
+			default:
+				require.NoError(p.t, os.Rename(path, filepath.Join(to, e.Name())))
 			}
 		}
-		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !os.IsNotExist(err) {
-			return err
-		}
 	}
-	return nil
 }

@@ -17,7 +17,7 @@ import (
 // finished file. strace counts them in each thread by itself, so not every number strikes; those that do are the cases. The emulated
 // account appends by write(2), which is left alone.
 func TestSystemCalls(t *testing.T) {
-	matrix.Need(t, matrix.Strace, 60)
+	matrix.Need(t, matrix.Strace, 105)
 	begun, cases := time.Now(), 0
 	p, stories := diskStories(t)
 	p.apart = true
@@ -52,7 +52,7 @@ func TestSystemCalls(t *testing.T) {
 				}
 				cases++
 				kinds[call.names]++
-				p.afterFault(fmt.Sprintf("%s, %s %d%s fails with %s", story.name, call.names, n, from, code), story, exit)
+				p.afterFault(fmt.Sprintf("%s, %s %d%s fails with %s", story.name, call.names, n, from, code), story, map[string]cause{"ENOSPC": diskFull, "EROFS": diskReadOnly, "EIO": diskBroken}[code], exit)
 			}
 		}
 	}

@@ -25,13 +25,27 @@ type faultyDisk struct {
 	struck  string // what failed first
 }
 
+// cause is what is the matter with a disk.
+type cause string
+
+const (
+	diskFull     cause = "full"
+	diskBroken   cause = "broken"
+	diskReadOnly cause = "read-only"
+	diskGone     cause = "gone" // the state is taken away
+	diskSlow     cause = "slow"
+)
+
+var causes = []cause{diskFull, diskBroken, diskReadOnly, diskGone, diskSlow}
+
 // fault is how an operation fails.
 type fault struct {
-	name string
-	full bool          // the disk is full; else it is broken
-	half bool          // half of a write is done, all of anything else
-	done bool          // it was done, and says that it was not
-	slow time.Duration // nothing fails; it takes so much longer
+	name  string
+	cause cause
+	half  bool          // half of a write is done, all of anything else
+	done  bool          // it was done, and says that it was not
+	gone  func()        // takes the state away; the operation is done then
+	slow  time.Duration // what it takes longer; nothing fails
 }
 
 var theDisk = &faultyDisk{}
@@ -65,15 +79,28 @@ func (d *faultyDisk) next(what string) (fault, bool) {
 	if d.struck == "" {
 		d.struck = fmt.Sprintf("%s %d", what, d.passed)
 	}
-	if d.how.slow > 0 {
+	switch d.how.cause {
+	case diskSlow:
 		time.Sleep(d.how.slow)
+		return fault{}, false
+	case diskGone:
+		if d.passed == d.at {
+			d.how.gone()
+		}
 		return fault{}, false
 	}
 	return d.how, true
 }
 
+// readOnly: nothing can be made, or opened for writing, any more.
+func (d *faultyDisk) readOnly() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.at > 0 && d.how.cause == diskReadOnly && d.lasting && d.passed >= d.at
+}
+
 // strike carries out an operation that may fail. part does half of it, and all of it where half makes no sense.
-func (d *faultyDisk) strike(what string, broken int32, whole, part func() int32) int32 {
+func (d *faultyDisk) strike(what string, failed int32, whole, part func() int32) int32 {
 	how, fails := d.next(what)
 	if !fails {
 		return whole()
@@ -83,10 +110,10 @@ func (d *faultyDisk) strike(what string, broken int32, whole, part func() int32)
 	} else if how.half {
 		part()
 	}
-	if how.full && what != "sync" && what != "delete" { // those need no room
+	if how.cause == diskFull && what != "sync" && what != "delete" && what != "map" { // those need no room, or tell nobody that they do
 		return sqlite3.SQLITE_FULL
 	}
-	return broken
+	return failed
 }
 
 // The functions of SQLite's table (https://www.sqlite.org/c3ref/io_methods.html), as its translation into Go calls them.
@@ -123,7 +150,7 @@ func installFaultyDisk(t *testing.T) {
 		vfs := pointed[sqlite3.Tsqlite3_vfs](sqlite3.Xsqlite3_vfs_find(tls, 0))
 		open := functionAt[openFunction](vfs.FxOpen)
 		_, vfs.FxOpen = keep[openFunction](func(tls *libc.TLS, p, name, file uintptr, flags int32, out uintptr) int32 {
-			code := theDisk.strikeOpen(flags, func() int32 { return open(tls, p, name, file, flags, out) })
+			code := theDisk.strikeOpen(flags, func(flags int32) int32 { return open(tls, p, name, file, flags, out) })
 			if code == sqlite3.SQLITE_OK {
 				patchTable(pointed[sqlite3.Tsqlite3_file](file).FpMethods)
 			}
@@ -137,15 +164,24 @@ func installFaultyDisk(t *testing.T) {
 	})
 }
 
-// strikeOpen fails to make a file. One that is there is opened: a full disk does not keep anybody from that.
-func (d *faultyDisk) strikeOpen(flags int32, whole func() int32) int32 {
+// strikeOpen fails to make a file. One that is there is opened: a full disk does not keep anybody from that, and one that is read-only
+// has SQLite open it for reading.
+func (d *faultyDisk) strikeOpen(flags int32, open func(flags int32) int32) int32 {
+	const writing = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE
 	if flags&sqlite3.SQLITE_OPEN_CREATE == 0 {
-		return whole()
+		if flags&writing != 0 && d.readOnly() {
+			flags = flags&^writing | sqlite3.SQLITE_OPEN_READONLY
+		}
+		return open(flags)
 	}
-	if _, fails := d.next("create"); fails {
-		return sqlite3.SQLITE_CANTOPEN
+	how, fails := d.next("create")
+	switch {
+	case !fails:
+		return open(flags)
+	case how.cause == diskReadOnly:
+		return open(flags&^writing | sqlite3.SQLITE_OPEN_READONLY)
 	}
-	return whole()
+	return sqlite3.SQLITE_CANTOPEN
 }
 
 // patchTable replaces what changes a file in the table that SQLite shares between files of one sort.

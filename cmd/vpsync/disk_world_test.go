@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,7 @@ func (p *place) nothingLostOrTwice(when string) {
 	s := p.account()
 	defer s.Close()
 	seen := map[string]bool{}
-	for _, kind := range []string{"network", "server", "volume", "firewall_rule"} {
+	for _, kind := range accountKinds {
 		objects, err := s.Objects(kind)
 		require.NoError(p.t, err)
 		for _, o := range objects {
@@ -154,6 +155,24 @@ func (p *place) nothingLostOrTwice(when string) {
 			require.Truef(p.t, owned[kind+" "+o.ID], "%s: %s (%s) has no owner", when, name, o.ID)
 		}
 	}
+}
+
+var accountKinds = []string{"firewall_rule", "network", "server", "volume"}
+
+// objects are the kinds and names of what is in the account.
+func (p *place) objects() (all []string) {
+	p.t.Helper()
+	s := p.account()
+	defer s.Close()
+	for _, kind := range accountKinds {
+		objects, err := s.Objects(kind)
+		require.NoError(p.t, err)
+		for _, o := range objects {
+			all = append(all, kind+" "+o.Values["name"].AsString())
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // converges: what was begun is finished by the next apply, and there is nothing to do after it.

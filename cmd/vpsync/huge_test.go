@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"
+	"github.com/vpsync/vpsync/pkg/spec/confined"
 )
 
 // TestHuge: what is too large is refused with its limit, and what is large is shown in a few lines.
@@ -37,19 +38,24 @@ func TestHuge(t *testing.T) {
 		code     int
 		says     string
 	}{
-		{tree{"main.hcl": provider + "# " + again(1<<20, "x")}, time.Minute, exitFailed, "File is too large"},
-		{tree{"main.hcl": provider + "output \"x\" { value = file(\"x\") }\n", "x": again(1<<20+1, "x")}, time.Minute, exitFailed, "is larger than 1048576 bytes"},
-		{tree{"main.hcl": provider + "output \"x\" { value = join(\"\", [for i in range(10) : file(\"x\")]) }\n", "x": again(1<<20, "x")}, time.Minute, exitFailed, "longer than"},
+		{tree{"main.hcl": provider + "# " + again(1<<20, "x")}, confined.DefaultLimits.Time, exitFailed, "File is too large"},
+		{tree{"main.hcl": provider + "output \"x\" { value = file(\"x\") }\n", "x": again(1<<20+1, "x")}, confined.DefaultLimits.Time, exitFailed, "is larger than 1048576 bytes"},
+		{tree{"main.hcl": provider + "output \"x\" { value = join(\"\", [for i in range(10) : file(\"x\")]) }\n", "x": again(1<<20, "x")}, confined.DefaultLimits.Time, exitFailed, "longer than"},
 		{tree{"main.hcl": provider + strings.Replace(server("count.index"), "{\n", "{\n  count = 100000\n", 1)}, quick, exitFailed, "not worked out within 300ms"},
 		{tree{"main.hcl": provider + server(megabyte)}, time.Minute, exitDone, "Plan: 1 to add"},
 		{tree{"main.hcl": provider + "output \"x\" { value = join(\"\\n\", range(10000)) }\n"}, time.Minute, exitDone, "x"},
-		{tree{"main.hcl": provider + "locals { m = " + megabyte + " }\noutput \"x\" { value = [for i in range(100) : local.m] }\n"}, time.Minute, exitFailed, "has more than 64 MiB"},
+		{tree{"main.hcl": provider + "locals { m = " + megabyte + " }\noutput \"x\" { value = [for i in range(100) : local.m] }\n"}, confined.DefaultLimits.Time, exitFailed, "has more than 64 MiB"},
+		{tree{"main.hcl": provider + "locals { m = " + megabyte + " }\noutput \"x\" { value = [for i in range(4000) : local.m] }\n"}, confined.DefaultLimits.Time, exitFailed, "has more than 64 MiB"},
 	} {
 		above := plant(t, tree{"reviewed/main.hcl": provider})
 		for name, text := range c.proposed {
 			plantIn(t, above, "proposed/"+name, text)
 		}
-		judge(inProcess(t, above, nil, "-C", "proposed", "plan", "--untrusted", "--base", "reviewed", "--sandbox", "--evaluation-timeout", c.time.String()), c.code, c.says)
+		got := inProcess(t, above, nil, "-C", "proposed", "plan", "--untrusted", "--base", "reviewed", "--sandbox", "--evaluation-timeout", c.time.String())
+		judge(got, c.code, c.says)
+		if c.code == exitFailed {
+			got.refusedInTime(t)
+		}
 	}
 	for _, c := range []struct {
 		header, body, says string

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -199,14 +200,14 @@ func (f sweepFolder) log() ([]loggedRequest, error) {
 }
 
 // made counts the creates that the accounts have carried out, by account and operation.
-func (f sweepFolder) made(s *sweepScenario) (map[string]int, error) {
+func (f sweepFolder) made() (map[string]int, error) {
 	log, err := f.log()
 	if err != nil {
 		return nil, err
 	}
 	made := map[string]int{}
 	for _, r := range log {
-		if kind, create := strings.CutSuffix(r.Operation, ".create"); create && r.Done && !s.makes(sandboxObject{Kind: kind}) {
+		if strings.HasSuffix(r.Operation, ".create") && r.Done {
 			made[r.Account+" "+r.Operation]++
 		}
 	}
@@ -235,7 +236,27 @@ var (
 	anyID    = regexp.MustCompile(`(?:\b[a-z]{2,3}[_-])?\b1\d{9}\b`)
 )
 
-// picture is what exists in the accounts, and whose it is: the same after every way to the same end.
+// files are those of the stack.
+func (f sweepFolder) files() ([]string, error) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(f.dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, fmt.Sprintf("file %s: %d bytes, %x", e.Name(), len(text), sha256.Sum256(text)))
+	}
+	return lines, nil
+}
+
+// picture is what exists in the accounts, and whose it is, and the stack: the same after every way to the same end.
 func (f sweepFolder) picture(s *sweepScenario) ([]string, error) {
 	objects, err := f.objects()
 	if err != nil {
@@ -252,7 +273,10 @@ func (f sweepFolder) picture(s *sweepScenario) ([]string, error) {
 	for _, l := range st.Leftovers {
 		owner[sandboxObject{Account: l.Account, Kind: l.Kind, ID: l.ID}.key()] = "left behind"
 	}
-	var lines []string
+	lines, err := f.files()
+	if err != nil {
+		return nil, err
+	}
 	for _, o := range objects {
 		if _, owned := owner[o.key()]; !owned && len(s.once) > 0 && s.makes(o) {
 			continue // the task was carried out, or it was not
@@ -299,14 +323,16 @@ func (s *sweepScenario) applies() bool {
 	return s.again[0] == "apply" || s.again[0] == "destroy" || s.again[0] == "daemon"
 }
 
-// until runs a command until it ends with 0: twice at most, and once more after each question.
+// until runs a command until it ends with 0: twice at most, and once more after each time that it asked, which it does twice at most: about
+// what was killed, and about what was lost in the run that came after.
 func (f sweepFolder) until(args []string) error {
 	var r ended
-	for tries := 2; tries > 0; {
+	for tries, asks := 2, 2; tries > 0 && asks >= 0; {
 		switch r = f.vpsync(hooks{}, args...); r.code {
 		case 0:
 			return nil
 		case exitNeedsAnswer:
+			asks--
 			if err := f.answer(r.text); err != nil {
 				return err
 			}
@@ -378,7 +404,7 @@ func (f sweepFolder) settled(s *sweepScenario, want []string) error {
 	fail := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
 	if got, err := f.picture(s); err != nil {
 		return err
-	} else if want != nil && !slices.Equal(got, want) {
+	} else if !slices.Equal(got, want) {
 		fail("the accounts are not what they are after a run that was not killed:\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 	if err := f.owned(s); err != nil {

@@ -35,8 +35,7 @@ func (w *sweep) everyPoint(t *testing.T) {
 		delete(sites, p.site)
 	}
 	for site := range sites {
-		where, line, _ := strings.Cut(site, ":")
-		_ = line
+		where, _, _ := strings.Cut(site, ":")
 		if _, excused := unswept[where+" "+sites[site]]; !excused {
 			t.Errorf("%s is the point %s, and no story of testdata/sweep has a vpsync die there", site, sites[site])
 		}

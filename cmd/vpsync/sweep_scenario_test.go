@@ -23,7 +23,8 @@ type sweepScenario struct {
 	again   []string   // what is done after a kill
 	once    []string   // operations that must not be carried out more often than in a run that is not killed
 	twice   bool       // the run that recovers is killed, too
-	signals bool       // it is interrupted in other ways, too
+	settles bool       // that one only while it settles
+	signals int        // it is interrupted in other ways, too: in so many of them at each point
 	example string     // folder of examples/ that the stack comes from
 	files   map[string][]byte
 }
@@ -69,8 +70,16 @@ func readScenario(name string, archive *txtar.Archive) (*sweepScenario, error) {
 			s.once = words[1:]
 		case "twice":
 			s.twice = true
+			s.settles = len(words) > 1 && words[1] == "settling"
 		case "signals":
-			s.signals = true
+			s.signals = len(endings)
+			if len(words) > 1 {
+				n, err := strconv.Atoi(words[1])
+				if err != nil || n < 1 || n > len(endings) {
+					return nil, fmt.Errorf("signals takes a number from 1 to %d", len(endings))
+				}
+				s.signals = n
+			}
 		case "example":
 			s.example = words[1]
 		case "vpsync", "exits", "after", "forget":

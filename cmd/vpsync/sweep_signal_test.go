@@ -16,12 +16,36 @@ import (
 // endings are what else may befall a run.
 var endings = []string{endInterrupt, endInterrupt2, endTerminate, endHangUp, endNoReader}
 
+// endingsAt are those that befall it at a point: interrupts always, and of the others as many as the story asks for, in turn. A part takes
+// one at a time.
+func (r *scenarioRun) endingsAt(at int) []string {
+	switch {
+	case r.signals == 0:
+		return nil
+	case !*sweepAll && r.signals == len(endings):
+		return endings[at%len(endings):][:1]
+	case !*sweepAll:
+		const stride = 3
+		if at%stride != r.n%stride {
+			return nil
+		}
+		return endings[at/stride%len(endings):][:1]
+	}
+	const interrupts = 2
+	chosen := slices.Clone(endings[:min(interrupts, r.signals)])
+	for i := range r.signals - len(chosen) {
+		others := endings[interrupts:]
+		chosen = append(chosen, others[(at+i)%len(others)])
+	}
+	return chosen
+}
+
 // interrupt is a case of a story with the line "signals": something befalls the run at its n-th point. Its exit code must be true, and
 // the next run makes everything well.
 func (r *scenarioRun) interrupt(n int, by string) {
 	r.slots <- struct{}{}
 	defer func() { <-r.slots }()
-	f, err := r.fresh(fmt.Sprintf("s%d %s", n, by))
+	f, err := r.fresh(fmt.Sprintf("s%d-%s", n, strings.ReplaceAll(by, " ", "-")))
 	if err == nil {
 		var e ended
 		if by == endNoReader {
@@ -51,12 +75,14 @@ func (r *scenarioRun) interrupt(n int, by string) {
 
 // truthful: an exit code says what happened in the account.
 func (r *scenarioRun) truthful(f sweepFolder, e ended, by string) error {
+	// Where answers are lost, an interrupt ends the wait for what became of them, and that is a question.
+	asks := r.code == exitNeedsAnswer
 	allowed := map[string][]int{
-		endInterrupt:  {exitDone, exitIncomplete, exitInterrupted},
-		endTerminate:  {exitDone, exitIncomplete, exitInterrupted},
-		endInterrupt2: {exitDone, exitIncomplete, exitNeedsAnswer, exitInterrupted},
+		endInterrupt:  {r.code, exitIncomplete, exitInterrupted},
+		endTerminate:  {r.code, exitIncomplete, exitInterrupted},
+		endInterrupt2: {r.code, exitIncomplete, exitNeedsAnswer, exitInterrupted},
 		endHangUp:     {-1},
-		endNoReader:   {exitDone}, // a reader that goes away ends the output, not the run
+		endNoReader:   {r.code}, // a reader that goes away ends the output, not the run
 	}[by]
 	if !slices.Contains(allowed, e.code) {
 		return fmt.Errorf("it ended with %d, and not with one of %v\n%s", e.code, allowed, e.text)
@@ -77,15 +103,19 @@ func (r *scenarioRun) truthful(f sweepFolder, e ended, by string) error {
 	switch {
 	case e.code == exitInterrupted && wrote > 0:
 		return fmt.Errorf("it says that nothing was changed, and sent %d requests that write\n%s", wrote, e.text)
+	case e.code == exitIncomplete && wrote == 0:
+		return fmt.Errorf("it says that something was changed, and sent no request that writes\n%s", e.text)
+	case e.code == exitNeedsAnswer && open == 0:
+		return fmt.Errorf("it says that an answer is needed, and no request is open\n%s", e.text)
 	case e.code == exitDone:
 		got, err := f.picture(r.sweepScenario)
 		if err != nil {
 			return err
 		}
-		if open > 0 || !slices.Equal(got, r.want) {
+		if open > 0 || !slices.Equal(got, r.did) {
 			return fmt.Errorf("it says that everything is done, and it is not:\n%s\n%s", strings.Join(got, "\n"), e.text)
 		}
-	case (by == endInterrupt || by == endTerminate) && open > 0:
+	case (by == endInterrupt || by == endTerminate) && open > 0 && !(asks && e.code == exitNeedsAnswer):
 		return fmt.Errorf("interrupted once it finishes what is in flight, and %d requests are open\n%s", open, e.text)
 	}
 	return nil

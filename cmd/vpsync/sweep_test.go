@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"
+	"github.com/vpsync/vpsync/pkg/apply"
 )
 
 // sweepAll: every point of every scenario is visited, as `make sweep` does; else a part, in which every line of the program that is a
@@ -33,7 +34,7 @@ type sweep struct {
 
 	mu      sync.Mutex
 	visited map[point]int   // where a process died
-	passed  map[point]int   // what runs without a kill passed
+	turns   map[point]int   // how often a point had its turn for being a new one
 	driven  map[string]int  // operations that runs which are killed carry out, as "provider kind.operation"
 	rows    map[string]*row // by scenario
 	begun   time.Time
@@ -52,10 +53,13 @@ type scenarioRun struct {
 	t        *testing.T
 	prepared sweepFolder
 	points   []point        // of the run that is not killed
-	want     []string       // picture of the accounts after it
+	did      []string       // picture of the accounts after it
+	want     []string       // and after what makes everything as it is wanted
 	log      map[string]int // operations that it carries out
 	made     map[string]int // the creates of it, and of what makes everything as it is wanted
 	n        int            // number of the scenario, which shifts the points that a part visits
+	turn     []bool         // of the points: the run is killed there
+	err      error          // of the run that is not killed
 	row      *row
 }
 
@@ -67,19 +71,24 @@ func TestSweep(t *testing.T) {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	scenarios := sweepScenarios(t)
-	w := &sweep{root: t.TempDir(), slots: make(chan struct{}, 3*runtime.GOMAXPROCS(0)), visited: map[point]int{}, passed: map[point]int{}, driven: map[string]int{}, rows: map[string]*row{}, begun: time.Now()}
+	w := &sweep{root: t.TempDir(), slots: make(chan struct{}, 3*runtime.GOMAXPROCS(0)), visited: map[point]int{}, turns: map[point]int{}, driven: map[string]int{}, rows: map[string]*row{}, begun: time.Now()}
 	whole := t.Run("of", func(t *testing.T) {
+		var picked []*scenarioRun
 		for i, s := range scenarios {
 			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				w.of(t, s, i)
+				r := w.of(t, s, i)
+				picked = append(picked, r)
+				t.Parallel() // here it waits for the end of the function around
+				require.NoError(t, r.err)
+				r.kills()
 			})
 		}
+		w.clean(picked)
 	})
 	picked := len(w.rows) < len(scenarios) // by -run
 	t.Run("unlock", func(t *testing.T) {
 		i := slices.IndexFunc(scenarios, func(s *sweepScenario) bool { return s.name == "create-small" })
-		require.NoError(t, w.unlocks(scenarios[i]))
+		require.NoError(t, w.unlocks(t, scenarios[i]))
 	})
 	w.print(t)
 	if whole && !picked {
@@ -95,21 +104,37 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// of is one scenario: a run that is not killed, then one killed at each of its points.
-func (w *sweep) of(t *testing.T, s *sweepScenario, n int) {
+// of is one scenario.
+func (w *sweep) of(t *testing.T, s *sweepScenario, n int) *scenarioRun {
 	r := &scenarioRun{sweepScenario: s, sweep: w, t: t, n: n, row: &row{family: s.family()}, prepared: sweepFolder{filepath.Join(w.root, s.name, "prepared")}}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.rows[s.name] = r.row
-	w.mu.Unlock()
-	w.slots <- struct{}{}
-	err := r.clean()
-	<-w.slots
-	require.NoError(t, err)
-	r.row.points = len(r.points)
+	return r
+}
 
+// clean does each scenario without a kill, and then chooses the points that have their turn: in the order of the scenarios, so that a
+// part is the same one each time, however busy the machine is. Of second kills the number is the same.
+func (w *sweep) clean(scenarios []*scenarioRun) {
+	var all sync.WaitGroup
+	for _, r := range scenarios {
+		all.Go(func() {
+			w.slots <- struct{}{}
+			defer func() { <-w.slots }()
+			r.err = r.clean()
+		})
+	}
+	all.Wait()
+	for _, r := range scenarios {
+		r.choose()
+	}
+}
+
+// kills ends a run at each point of the scenario that has its turn.
+func (r *scenarioRun) kills() {
 	var all sync.WaitGroup
 	for at := range r.points {
-		if !r.chosen(at) {
+		if !r.turn[at] {
 			continue
 		}
 		all.Add(1)
@@ -119,14 +144,12 @@ func (w *sweep) of(t *testing.T, s *sweepScenario, n int) {
 		}()
 	}
 	for at := range r.points {
-		for i, by := range endings {
-			if r.signals && (*sweepAll || at%len(endings) == i) {
-				all.Add(1)
-				go func() {
-					defer all.Done()
-					r.interrupt(at+1, by)
-				}()
-			}
+		for _, by := range r.endingsAt(at) {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				r.interrupt(at+1, by)
+			}()
 		}
 	}
 	all.Add(1)
@@ -137,25 +160,22 @@ func (w *sweep) of(t *testing.T, s *sweepScenario, n int) {
 	all.Wait()
 }
 
-// chosen: the point has its turn. A part takes each point's first time in a scenario (all of them are passed by some), and every so
-// manieth of the rest, other ones in each scenario.
-func (r *scenarioRun) chosen(at int) bool {
-	if *sweepAll {
-		return true
-	}
-	if slices.Index(r.points, r.points[at]) == at && r.firstToPass(r.points[at]) {
-		return true
-	}
+// choose gives points their turn. A part takes every so manieth, other ones in each scenario, and of the rest those that are the first of
+// their kind in the scenario, until two scenarios have had the kind.
+func (r *scenarioRun) choose() {
 	const stride = 5
-	return at%stride == r.n%stride
+	r.turn = make([]bool, len(r.points))
+	for at, p := range r.points {
+		r.turn[at] = *sweepAll || at%stride == r.n%stride || slices.Index(r.points, p) == at && r.isNew(p)
+	}
 }
 
-// firstToPass: nobody has passed the point yet; now somebody has.
-func (w *sweep) firstToPass(p point) bool {
+// isNew: the point has not had its turn twice for this.
+func (w *sweep) isNew(p point) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.passed[p]++
-	return w.passed[p] <= 2
+	w.turns[p]++
+	return w.turns[p] <= 2
 }
 
 // clean is the run that is not killed: it tells how many points there are, and what is wanted.
@@ -172,11 +192,9 @@ func (r *scenarioRun) clean() error {
 		return fmt.Errorf("the run that was not killed ended with %d\n%s", e.code, e.text)
 	}
 	r.points = seen.points
+	r.row.points = len(r.points)
 	if len(r.points) == 0 {
 		return fmt.Errorf("it passes no point")
-	}
-	if _, err := os.Stat(f.statePath()); err != nil { // init makes none
-		return os.RemoveAll(f.dir)
 	}
 	log, err := f.log()
 	if err != nil {
@@ -196,10 +214,13 @@ func (r *scenarioRun) clean() error {
 			return fmt.Errorf("%s is not among what it does: %v", operation, r.log)
 		}
 	}
+	if r.did, err = f.picture(r.sweepScenario); err != nil {
+		return err
+	}
 	if err := r.goOn(f); err != nil {
 		return err
 	}
-	if r.made, err = f.made(r.sweepScenario); err != nil {
+	if r.made, err = f.made(); err != nil {
 		return err
 	}
 	if r.want, err = f.picture(r.sweepScenario); err != nil {
@@ -277,9 +298,6 @@ func (r *scenarioRun) well(f sweepFolder) error {
 	if err := f.converge(r.sweepScenario); err != nil {
 		return err
 	}
-	if r.want == nil {
-		return nil
-	}
 	if err := errors.Join(r.atMostOnce(f), r.notMoreMade(f)); err != nil {
 		return err
 	}
@@ -288,7 +306,7 @@ func (r *scenarioRun) well(f sweepFolder) error {
 
 // notMoreMade: nothing was made that is not made without a kill either. Whoever sends a create again has seen that it was not carried out.
 func (r *scenarioRun) notMoreMade(f sweepFolder) error {
-	made, err := f.made(r.sweepScenario)
+	made, err := f.made()
 	if err != nil {
 		return err
 	}
@@ -334,7 +352,7 @@ func (r *scenarioRun) last() {
 			err = fmt.Errorf("it has %d points, and was killed at one more, %s", len(r.points), e.at)
 		case e.code != r.code:
 			err = fmt.Errorf("it ended with %d\n%s", e.code, e.text)
-		case r.want != nil:
+		default:
 			if err = r.goOn(f); err == nil {
 				err = f.settled(r.sweepScenario, r.want)
 			}
@@ -352,6 +370,18 @@ const (
 	pointsOfWait = 4
 )
 
+// settling: the m-th point lies between the first at which a run settles and the one that follows the last.
+func settling(points []point, m int) bool {
+	first := slices.IndexFunc(points, func(p point) bool { return p.name == apply.BoundarySettling })
+	last := -1
+	for i, p := range points {
+		if p.name == apply.BoundarySettled {
+			last = i
+		}
+	}
+	return first >= 0 && m >= first && m <= last+1
+}
+
 // secondKill kills the run that recovers from the first kill at each of its points, in a copy of the folder.
 func (r *scenarioRun) secondKill(f sweepFolder, n int) error {
 	passes, err := f.copyTo(f.dir + "-again")
@@ -364,7 +394,10 @@ func (r *scenarioRun) secondKill(f sweepFolder, n int) error {
 		return err
 	}
 	for m := range seen.points {
-		if !*sweepAll && (m+n)%7 != 0 && !r.firstToPass(seen.points[m]) {
+		if r.settles && !settling(seen.points, m) {
+			continue
+		}
+		if !*sweepAll && (m+n)%6 != 0 && !r.isNew(seen.points[m]) {
 			continue
 		}
 		g, err := f.copyTo(fmt.Sprintf("%s-%d", f.dir, m+1))

@@ -11,18 +11,23 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"testing"
 )
 
 // unlocks breaks the lock of a run that was stopped (SIGSTOP) with a request on its way, by an unlock that is killed at each of its
 // points and then done again. The holder goes on then, and sends nothing more; the next run settles what it left.
-func (w *sweep) unlocks(s *sweepScenario) error {
+func (w *sweep) unlocks(t *testing.T, of *sweepScenario) error {
+	s := *of
+	s.name = "unlock"
+	r := &scenarioRun{sweepScenario: &s, sweep: w, t: t, row: &row{family: "A3"}, prepared: sweepFolder{filepath.Join(w.root, s.name, "prepared")}}
 	w.mu.Lock()
-	w.rows["unlock"] = &row{family: "A3"}
-	r := w.rows["unlock"]
+	w.rows[s.name] = r.row
 	w.mu.Unlock()
+	if err := r.clean(); err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
-		f := sweepFolder{filepath.Join(w.root, "unlock", strconv.Itoa(n))}
-		killed, err := w.unlock(s, f, n)
+		killed, err := r.unlock(n)
 		if err != nil {
 			return fmt.Errorf("unlock, killed at point %d: %w", n, err)
 		}
@@ -34,16 +39,17 @@ func (w *sweep) unlocks(s *sweepScenario) error {
 		}
 		w.mu.Lock()
 		w.visited[*killed]++
-		r.points, r.killed = n, n
+		r.row.points, r.row.killed = n, n
 		w.mu.Unlock()
 	}
 }
 
-func (w *sweep) unlock(s *sweepScenario, f sweepFolder, n int) (_ *point, err error) {
-	if err := s.prepare(f); err != nil {
+func (r *scenarioRun) unlock(n int) (_ *point, err error) {
+	f, err := r.fresh(strconv.Itoa(n))
+	if err != nil {
 		return nil, err
 	}
-	holder, end, err := f.stopped(s.kill)
+	holder, end, err := f.stopped(r.sweepScenario.kill)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +58,7 @@ func (w *sweep) unlock(s *sweepScenario, f sweepFolder, n int) (_ *point, err er
 	if err != nil {
 		return nil, err
 	}
-	if e := f.vpsync(hooks{}, s.again...); e.code != exitLocked {
+	if e := f.vpsync(hooks{}, r.again...); e.code != exitLocked {
 		return nil, fmt.Errorf("beside a holder apply ended with %d\n%s", e.code, e.text)
 	}
 	killed, err := f.child(n, endKill, "unlock", id)
@@ -86,10 +92,7 @@ func (w *sweep) unlock(s *sweepScenario, f sweepFolder, n int) (_ *point, err er
 	if state.ExitCode() == 0 || writesIn(after) > writesIn(before) {
 		return nil, fmt.Errorf("the holder whose lock was broken ended with %d, and sent %d requests that write", state.ExitCode(), writesIn(after)-writesIn(before))
 	}
-	if err := f.converge(s); err != nil {
-		return nil, err
-	}
-	return killed.at, f.settled(s, nil)
+	return killed.at, r.well(f)
 }
 
 // stopped is a run that has stopped with its intent durable and its request not sent. What is returned with it ends it if need be.

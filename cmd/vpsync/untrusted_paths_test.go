@@ -96,8 +96,8 @@ func TestUntrustedPaths(t *testing.T) {
 		fmt.Fprintf(&b, "output \"a%d\" { value = %s }\n", i, strings.ReplaceAll(attack[0], "ABOVE", above))
 	}
 	write(t, stack, tree{"main.hcl": b.String()})
-	got := inProcess(t, above, []string{"ACME_TOKEN=" + outside}, "-C", stack, "validate", "--untrusted", "--json", "--evaluation-timeout", "1m")
-	require.Equal(t, exitFailed, got.code)
+	got := inProcess(t, above, []string{"ACME_TOKEN=" + outside}, "-C", stack, "validate", "--untrusted", "--json")
+	got.refusedInTime(t)
 	require.NotContains(t, got.said(), outside)
 	var told struct {
 		Diagnostics []struct {
@@ -160,12 +160,12 @@ func partAttacks(t *testing.T) int {
 		default:
 			require.NoError(t, os.Symlink(c.leads, part))
 		}
-		args := []string{"-C", stack, "validate", "--untrusted", "--evaluation-timeout", "1m"}
+		args := []string{"-C", stack, "validate", "--untrusted"}
 		if c.trusting {
 			args = args[:3]
 		}
 		got := inProcess(t, above, nil, args...)
-		require.Equal(t, exitFailed, got.code, "%+v: %s", c, got.said())
+		got.refusedInTime(t)
 		require.Contains(t, got.stderr, c.says, "%+v", c)
 		require.NotContains(t, got.said(), outside, "%+v", c)
 	}

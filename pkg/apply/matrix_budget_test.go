@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/vpsync/vpsync/internal/matrix"
 	"github.com/vpsync/vpsync/pkg/providers"
@@ -108,9 +109,9 @@ func TestBudget(t *testing.T) {
 								mu.Lock()
 								defer mu.Unlock()
 								waits++
-								require.Equal(t, "intensive", class)
-								require.True(t, until.After(time.Now()))
-								require.LessOrEqual(t, time.Until(until), time.Hour+time.Second)
+								assert.Equal(t, "intensive", class)
+								assert.True(t, until.After(time.Now()))
+								assert.LessOrEqual(t, time.Until(until), time.Hour+time.Second)
 							}
 							n := 2*limit + 2
 							w.write(servers(n))
@@ -128,6 +129,8 @@ func TestBudget(t *testing.T) {
 							// What flies when an answer comes is taken for not counted in it, which it may be: so a window may end with some
 							// of it unused, and those are sent in the last one, too.
 							last += windows * (min(parallelism, limit) - 1)
+							// Where there are more of those than a window takes, they need another one.
+							late := ended + time.Duration((last-1)/limit)*time.Hour
 							rounds := time.Duration((last + parallelism - 1) / parallelism)
 							require.Positive(t, waits, "it is told")
 							got := refused(t, w.sandbox)
@@ -139,11 +142,11 @@ func TestBudget(t *testing.T) {
 								require.Less(t, took, 2*ended+time.Duration(n)*boot)
 							case used == 0:
 								require.Zero(t, got, "it knew")
-								require.LessOrEqual(t, took, ended+rounds*boot)
+								require.LessOrEqual(t, took, late+rounds*boot)
 							default:
 								// What it sent before the first answer, and with a refusal that says nothing the tries after it.
 								require.LessOrEqual(t, got, min(parallelism, limit)+map[bool]int{true: 8}[says == afterRefusal])
-								require.LessOrEqual(t, took, ended+rounds*boot)
+								require.LessOrEqual(t, took, late+rounds*boot)
 							}
 						})
 					})
@@ -211,7 +214,7 @@ func TestBudgetShared(t *testing.T) {
 					for _, c := range clients {
 						all.Go(func() {
 							_, err := c.List(context.Background(), "server")
-							require.NoError(t, err)
+							assert.NoError(t, err)
 						})
 					}
 				}

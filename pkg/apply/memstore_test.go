@@ -52,7 +52,7 @@ func (m *memory) Load(context.Context) (*state.State, error) {
 	}
 	for _, r := range m.resources {
 		c := *r
-		c.Applied, c.Observed = implied(r.Applied), implied(r.Observed)
+		c.Applied, c.Observed = maps.Clone(r.Applied), maps.Clone(r.Observed)
 		c.Secrets = maps.Clone(r.Secrets)
 		st.Resources = append(st.Resources, &c)
 	}
@@ -64,13 +64,13 @@ func (m *memory) Load(context.Context) (*state.State, error) {
 	})
 	for _, l := range m.leftovers {
 		c := *l
-		c.Applied, c.Observed = implied(l.Applied), implied(l.Observed)
+		c.Applied, c.Observed = maps.Clone(l.Applied), maps.Clone(l.Observed)
 		st.Leftovers = append(st.Leftovers, &c)
 	}
 	slices.SortFunc(st.Leftovers, func(a, b *state.Leftover) int { return len(a.ID) - len(b.ID) })
 	for _, in := range m.intents {
 		c := *in
-		c.Applied = implied(in.Applied)
+		c.Applied = maps.Clone(in.Applied)
 		st.Intents = append(st.Intents, &c)
 	}
 	slices.SortFunc(st.Intents, func(a, b *state.Intent) int { return a.Opened.Compare(b.Opened) })
@@ -124,15 +124,20 @@ func (m *memory) Commit(_ context.Context, writes ...state.Write) error {
 			}
 			c := *w.Resource
 			c.Version = m.serial + 1
+			c.Applied, c.Observed = implied(c.Applied), implied(c.Observed)
 			m.resources[key(c.Address, c.Deposed)] = &c
 		case state.RemoveResource:
 			delete(m.resources, key(w.Address, w.Deposed))
 		case state.PutLeftover:
-			m.leftovers[w.Leftover.Account+w.Leftover.Kind+w.Leftover.ID] = w.Leftover
+			c := *w.Leftover
+			c.Applied, c.Observed = implied(c.Applied), implied(c.Observed)
+			m.leftovers[c.Account+c.Kind+c.ID] = &c
 		case state.RemoveLeftover:
 			delete(m.leftovers, w.Account+w.Kind+w.ID)
 		case state.PutIntent:
-			m.intents[w.Intent.ID] = w.Intent
+			c := *w.Intent
+			c.Applied = implied(c.Applied)
+			m.intents[c.ID] = &c
 		case state.CloseIntent:
 			delete(m.intents, w.ID)
 		case state.PutAccount:

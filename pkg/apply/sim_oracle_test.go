@@ -46,6 +46,83 @@ func (w *simWorld) inspect(p *simProcess, o simOptions, out simOutcome, still bo
 	}
 }
 
+// simBrake is what a run to which nothing was allowed by number may take.
+type simBrake struct {
+	most     int                     // objects that hold data
+	recorded map[simKey]bool         // those that are there when it begins, and whether they hold data
+	at       map[spec.Address]simKey // of the same
+	drifted  map[simKey]bool         // those that drift alone would replace
+	taken    map[simKey]bool         // those that hold data and that it deleted or replaced
+}
+
+// brakes begins to watch a run that has made its plan: from now on it takes one recorded object that holds data, or a tenth of them, and
+// none for drift alone.
+func (w *simWorld) brakes(p *simProcess, st *state.State, made *plan.Plan) {
+	b := &simBrake{recorded: map[simKey]bool{}, at: map[spec.Address]simKey{}, drifted: map[simKey]bool{}, taken: map[simKey]bool{}}
+	holding := 0
+	for _, a := range w.accounts {
+		exists := map[string]bool{}
+		for _, o := range w.objects(a, func(simKey, simObj) bool { return true }) {
+			exists[o.Kind+" "+o.ID] = true
+		}
+		for _, r := range st.Resources {
+			if r.Account != a.name || r.Deposed != "" {
+				continue
+			}
+			holds := a.def.Schema.Kinds[r.Address.Kind].HoldsData
+			if holds {
+				holding++
+			}
+			if key := (simKey{r.Account, r.Address.Kind, r.ID}); exists[r.Address.Kind+" "+r.ID] {
+				b.recorded[key], b.at[r.Address] = holds, key
+			}
+		}
+	}
+	b.most = max(1, holding/10)
+	for _, ch := range made.Changes {
+		edited := slices.ContainsFunc(ch.Attributes, func(at plan.AttributeChange) bool {
+			return (at.Effect == plan.EffectReplace || at.Effect == plan.EffectImpossible) && at.Cause != plan.CauseDrift
+		})
+		if ch.Action == plan.Replace && !edited {
+			b.drifted[simKey{ch.Account, ch.Kind, ch.ID}] = true
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.brake = b
+}
+
+// takes: the process deletes an object, or puts another one in its place. The caller holds the lock.
+func (w *simWorld) takes(p *simProcess, key simKey) {
+	b := p.brake
+	if b == nil {
+		return
+	}
+	if b.drifted[key] {
+		w.violated("%s replaces %s for drift alone, and was not told to", p.name, key)
+	}
+	if b.recorded[key] && !b.taken[key] {
+		b.taken[key] = true
+		w.count("objects with data taken unasked", 1)
+		if len(b.taken) > b.most {
+			w.violated("%s takes %d objects that hold data, the last one %s, and %d may go unasked", p.name, len(b.taken), key, b.most)
+		}
+	}
+}
+
+// replaced: another object is recorded in the place of one that is there. The caller holds the lock.
+func (w *simWorld) replaced(p *simProcess, writes []state.Write) {
+	for _, write := range writes {
+		put, ok := write.(state.PutResource)
+		if !ok || p.brake == nil || put.Resource.Deposed != "" {
+			continue
+		}
+		if was, ok := p.brake.at[put.Resource.Address]; ok && was.id != put.Resource.ID {
+			w.takes(p, was)
+		}
+	}
+}
+
 // recorded: where the operator said so, an object that was somebody else's is managed from then on. It is judged when it is recorded, by
 // what the process that records it was told: another one, which took its lock, finds the object recorded and was told nothing.
 func (w *simWorld) recorded(adopt bool, writes []state.Write) {

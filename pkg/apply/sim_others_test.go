@@ -368,12 +368,20 @@ func (w *simWorld) untouched(when string) {
 			}
 			is, there := now[key]
 			k := a.def.Schema.Kinds[key.kind]
+			// What the API does by itself: an object that boots gets its address, and one that referred to what is deleted is let go of.
+			isCleared := func(at *spec.Attribute) bool {
+				y := is.Values[at.Name]
+				return at.ClearedWithTarget && y != cty.NilVal && y.IsNull()
+			}
+			cleared := slices.ContainsFunc(k.Attributes, func(at *spec.Attribute) bool {
+				return isCleared(at) && was.Values[at.Name] != cty.NilVal && !was.Values[at.Name].IsNull()
+			})
 			same := there && !slices.ContainsFunc(k.Attributes, func(at *spec.Attribute) bool {
-				x, y := was.Values[at.Name], is.Values[at.Name]
-				if at.ClearedWithTarget && y != cty.NilVal && y.IsNull() {
-					return false // the API did that, when what it referred to was deleted
+				if isCleared(at) || ((cleared || !was.Ready) && !settable(at) && at.Name != k.Changed) {
+					return false
 				}
-				return (settable(at) || at.Name == k.Changed) && x != cty.NilVal && (y == cty.NilVal || !x.RawEquals(y))
+				x, y := was.Values[at.Name], is.Values[at.Name]
+				return x != cty.NilVal && (y == cty.NilVal || !x.RawEquals(y))
 			})
 			if !same {
 				w.mu.Lock()

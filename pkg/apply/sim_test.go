@@ -52,7 +52,7 @@ func TestSimulation(t *testing.T) {
 	if *simSeed > 0 {
 		first, n = *simSeed, 1
 	} else if testing.Short() {
-		n = min(n, 200)
+		n = min(n, 250)
 	}
 	seeds := make(chan uint64)
 	go func() {
@@ -83,7 +83,12 @@ func TestSimulation(t *testing.T) {
 		total.play(t, seed)
 	}
 	total.tell(t)
-	if *simSeed > 0 || n < 1000 || t.Failed() {
+	if *simSeed > 0 || n < 1000 && !testing.Short() || t.Failed() {
+		return
+	}
+	ran := total.counts["seeds"]
+	matrix.Ran(t, "C", ran, begun)
+	if n < 1000 || uint64(ran) < n { // by -short, or by -run
 		return
 	}
 	for _, fault := range append([]string{faultLate, faultLag, faultShift, faultStopped}, simAnyFaults...) {
@@ -92,10 +97,13 @@ func TestSimulation(t *testing.T) {
 	for _, what := range []string{"crashes", "interrupts", "cancellations", "locks broken", "runs held off by a lock", "answers", "storms", "others: twin", "others: change", "others: delete", "others: create"} {
 		require.GreaterOrEqual(t, total.counts[what], 20, what)
 	}
+	for _, brake := range []plan.QuestionKind{plan.AskBrakeDestroy, plan.AskBrakeDrift} {
+		require.GreaterOrEqual(t, total.counts["question: "+string(brake)], 20, brake)
+	}
+	require.GreaterOrEqual(t, total.counts["objects with data taken unasked"], 20)
 	for _, action := range []plan.Action{plan.Create, plan.Update, plan.Replace, plan.Delete, plan.Forget, plan.Adopt, "move"} {
 		require.GreaterOrEqual(t, total.counts["done: "+string(action)], 20, action)
 	}
-	matrix.Ran(t, "C", int(n), begun)
 }
 
 // simCounts are what all seeds came to.

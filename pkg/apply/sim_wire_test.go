@@ -184,6 +184,20 @@ func (a *simAccount) listOf(r *http.Request) string {
 	return ""
 }
 
+// deletes is the object that a request deletes, if it does.
+func (a *simAccount) deletes(r *http.Request) (simKey, bool) {
+	for name, k := range a.def.Schema.Kinds {
+		if op := k.Operations[spec.OpDelete]; op != nil {
+			before, after, _ := strings.Cut(op.Request, "{id}")
+			rest, fits := strings.CutPrefix(r.Method+" "+strings.TrimPrefix(r.URL.Path, a.path), before)
+			if id, ends := strings.CutSuffix(rest, after); fits && ends && !strings.Contains(id, "/") {
+				return simKey{a.name, name, id}, true
+			}
+		}
+	}
+	return simKey{}, false
+}
+
 // forward hands the request to the account.
 func (v *simWire) forward(r *http.Request, body []byte, s *simSent) (*http.Response, error) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -337,6 +351,9 @@ func (w *simWorld) sends(v *simWire, what string, r *http.Request, write bool, b
 	}
 	w.count("writes", 1)
 	w.log("    > %s %s %s %s", v.account.name, r.Method, r.URL.Path, body)
+	if key, deletes := v.account.deletes(r); deletes {
+		w.takes(v.process, key)
+	}
 	if w.store.holder != v.process.lock {
 		w.violated("P5: %s sends %s without the lock, which %q holds", v.process.name, what, w.store.holder)
 	}

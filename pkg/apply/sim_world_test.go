@@ -93,6 +93,7 @@ type simProcess struct {
 	requests int
 	began    time.Time
 	away     time.Duration // it stood still, or waited for what the simulation did in its place
+	brake    *simBrake     // nil: it may take what it likes, or has no plan yet
 }
 
 // simState is the state's store as the processes of a machine share it: one at a time has the lock, and the system frees it when its
@@ -107,8 +108,9 @@ type simState struct {
 // simHandle is the store as one process has it open.
 type simHandle struct {
 	*simState
-	lock  string
-	adopt bool // what its process was told
+	lock    string
+	adopt   bool // what its process was told
+	process *simProcess
 }
 
 func (h *simHandle) Commit(ctx context.Context, writes ...state.Write) error {
@@ -125,13 +127,20 @@ func (h *simHandle) Commit(ctx context.Context, writes ...state.Write) error {
 	}
 	before := serial()
 	err := h.memory.Commit(ctx, writes...)
-	if err == nil {
-		h.world.recorded(h.adopt, writes)
+	if err != nil {
+		return err
 	}
-	if after := serial(); err == nil && after <= before {
+	h.world.recorded(h.adopt, writes)
+	after := serial()
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	if after <= before {
 		h.world.violated("P7: a commit took the serial from %d to %d", before, after)
 	}
-	return err
+	if h.process != nil {
+		h.world.replaced(h.process, writes)
+	}
+	return nil
 }
 
 func (h *simHandle) Lock(_ context.Context, owner state.Owner) (state.Lock, error) {
@@ -190,7 +199,7 @@ func (w *simWorld) log(format string, args ...any) {
 	fmt.Fprintf(&w.transcript, "%s "+format+"\n", append([]any{time.Now().UTC().Format("15:04:05")}, args...)...)
 }
 
-// violated notes a broken promise. The caller may hold the lock.
+// violated notes a broken promise. The caller holds the lock.
 func (w *simWorld) violated(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.violations = append(w.violations, text)
@@ -277,7 +286,7 @@ func (w *simWorld) open(o simOptions) (*simProcess, *apply.Runner, *simHandle) {
 	if diags.HasErrors() {
 		w.broken("the configuration does not load: %s", diagnosticsText(diags))
 	}
-	h := &simHandle{simState: w.store, adopt: o.adopt}
+	h := &simHandle{simState: w.store, adopt: o.adopt, process: p}
 	return p, &apply.Runner{
 		Store: h, Accounts: accounts,
 		Planner: &apply.Planner{
@@ -321,7 +330,7 @@ func (w *simWorld) run(o simOptions) simOutcome {
 		w.tell("    %s %s %s %s %s%s", e.Type, e.Address, e.Operation, e.ID, e.Message, errText(e.Err))
 	}
 	drifts := w.drifts
-	out := w.carryOut(ctx, stop, r)
+	out := w.carryOut(ctx, stop, p, r)
 	out.began = p.began
 	out.crashed = errors.Is(out.err, errCrash)
 	out.stopped = fate.stopped
@@ -333,7 +342,7 @@ func (w *simWorld) run(o simOptions) simOutcome {
 	return out
 }
 
-func (w *simWorld) carryOut(ctx, stop context.Context, r *apply.Runner) (out simOutcome) {
+func (w *simWorld) carryOut(ctx, stop context.Context, p *simProcess, r *apply.Runner) (out simOutcome) {
 	if _, err := r.Settle(ctx); err != nil {
 		return simOutcome{err: err}
 	}
@@ -350,6 +359,9 @@ func (w *simWorld) carryOut(ctx, stop context.Context, r *apply.Runner) (out sim
 	}
 	w.tell("    plan: %s", strings.ReplaceAll(shortSummary(made.Plan), "\n", "\n        "))
 	out.made = made
+	if !r.Planner.Options.Destroy && r.Planner.Options.Allow == 0 {
+		w.brakes(p, st, made.Plan)
+	}
 	out.result, out.err = r.Apply(ctx, stop, made)
 	return out
 }
