@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vpsync/vpsync/internal/panics"
 	"github.com/vpsync/vpsync/pkg/git"
 	"github.com/vpsync/vpsync/pkg/state"
 )
@@ -90,7 +91,7 @@ func (l *lock) check() error {
 	case l.released:
 		return state.ErrLockLost
 	case l.dead != nil:
-		return l.dead
+		return panics.Again(l.dead)
 	case l.left() <= 0:
 		l.die(l.expired(nil))
 		return l.dead
@@ -132,7 +133,7 @@ func (l *lock) load() (*state.State, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead != nil {
-		return nil, l.dead
+		return nil, panics.Again(l.dead)
 	}
 	return l.s.verified(l.model)
 }
@@ -155,7 +156,7 @@ func (l *lock) take(ctx context.Context, durable bool, writes []state.Write) err
 	// What began is not abandoned: the caller must know how it ended.
 	for mine := l.taken; durable && l.pushed < mine; {
 		if l.dead != nil {
-			return l.dead
+			return panics.Again(l.dead)
 		}
 		changed := l.changed
 		l.mu.Unlock()
@@ -169,7 +170,8 @@ func (l *lock) take(ctx context.Context, durable bool, writes []state.Write) err
 	return nil
 }
 
-// loop pushes what waits, and otherwise a sign of life every so often.
+// loop pushes what waits, and otherwise a sign of life every so often. If it panics, so does whoever asks for anything from then on; what was
+// taken in comes with the release.
 func (l *lock) loop() {
 	defer close(l.done)
 	t := time.NewTimer(l.s.options.Beat)
@@ -187,7 +189,7 @@ func (l *lock) loop() {
 			}
 		case <-t.C:
 		}
-		if err := l.push(false); err != nil {
+		if err := l.tryPush(); err != nil {
 			l.mu.Lock()
 			l.die(err)
 			l.mu.Unlock()
@@ -195,6 +197,11 @@ func (l *lock) loop() {
 		}
 		t.Reset(l.s.options.Beat)
 	}
+}
+
+func (l *lock) tryPush() (err error) {
+	defer panics.Into(&err)
+	return l.push(false)
 }
 
 // parcel is what one push brings.
@@ -216,19 +223,10 @@ func (l *lock) pack(last bool) (*parcel, error) {
 	defer l.mu.Unlock()
 	p := &parcel{taken: l.taken, lock: l.id, tip: l.tip, base: l.base, changes: len(l.model.changes)}
 	if l.pushed < l.taken {
-		l.s.mu.Lock()
-		seal := l.s.seal
-		if seal == nil && l.s.options.Seal { // it was not sealed before
-			var err error
-			if seal, err = l.s.sealer(l.model.meta.Lineage); err != nil {
-				l.s.mu.Unlock()
-				return nil, err
-			}
-			l.s.seal = seal
-			l.model.unline()
+		seal, err := l.sealed()
+		if err != nil {
+			return nil, err
 		}
-		l.s.mu.Unlock()
-		var err error
 		if p.files, err = l.model.files(seal); err != nil {
 			return nil, err
 		}
@@ -243,6 +241,22 @@ func (l *lock) pack(last bool) (*parcel, error) {
 		}
 	}
 	return p, nil
+}
+
+// sealed is what seals the rows, if anything does: from here on, where they were not sealed before; l.mu is held.
+func (l *lock) sealed() (*state.Sealer, error) {
+	s := l.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seal == nil && s.options.Seal {
+		seal, err := s.sealer(l.model.meta.Lineage)
+		if err != nil {
+			return nil, err
+		}
+		s.seal = seal
+		l.model.unline()
+	}
+	return s.seal, nil
 }
 
 // unline forgets how rows are kept, so that they are written anew.
