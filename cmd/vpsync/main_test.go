@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // scriptMain is main as scripts run it. The test binary alone can be told to kill itself: nothing in the environment
 // of a released vpsync does that.
 func scriptMain() {
+	collectLater()
 	env := environ(os.Environ())
 	lease, _ := time.ParseDuration(env["VPSYNC_TEST_LEASE"])
 	signals := make(chan os.Signal, 2)
