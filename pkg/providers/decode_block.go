@@ -138,6 +138,10 @@ func (b *block) value(name string) cty.Value {
 		b.d.errorAt(e.Range(), "Not a literal value", fmt.Sprintf("%s of %s must be written out: a definition has no variables.", name, b.name), "")
 		return cty.NilVal
 	}
+	if spec.HoldsAbsurd(v) {
+		b.d.errorAt(e.Range(), "Number out of all bounds", fmt.Sprintf("%s of %s is too large, or too close to zero, for any request.", name, b.name), "")
+		return cty.NilVal
+	}
 	return v
 }
 

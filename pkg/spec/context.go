@@ -21,6 +21,11 @@ func (x *Session) evaluate(e hclsyntax.Expression, each map[string]cty.Value) (c
 	if !problems.HasErrors() && x.picked(e, ctx) {
 		v = v.Mark(Sensitive)
 	}
+	if !problems.HasErrors() && HoldsAbsurd(v) {
+		d := outOfBounds("This value")
+		d.Range = rangeOf(e.Range())
+		diags = append(diags, x.stack.sources.at(d))
+	}
 	if diags.HasErrors() || !v.IsWhollyKnown() && needsLost(ctx) {
 		v = lost // some expressions that are unknown as a whole forget why
 	}

@@ -421,13 +421,21 @@ var errTooLarge = errors.New("a number is too large to be written down")
 // boundNumbers refuses numbers with an absurd number of digits: 1e100000000 takes eleven characters in a source, and a
 // hundred megabytes as a text.
 func boundNumbers(args []cty.Value) error {
-	for _, a := range args {
-		fine := each(a, 1, func(v cty.Value, _ int) bool { return !present(v, cty.Number) || !Absurd(v.AsBigFloat()) })
-		if !fine {
-			return errTooLarge
-		}
+	if !slices.ContainsFunc(args, HoldsAbsurd) {
+		return nil
 	}
-	return nil
+	return errTooLarge
+}
+
+// HoldsAbsurd: a value is an absurd number, or holds one.
+func HoldsAbsurd(v cty.Value) bool {
+	return !each(v, 1, func(v cty.Value, _ int) bool { return !present(v, cty.Number) || !Absurd(v.AsBigFloat()) })
+}
+
+// outOfBounds says what is wrong with a value that holds an absurd number.
+func outOfBounds(what string) Diagnostic {
+	return Diagnostic{Severity: SeverityError, Summary: "Number out of all bounds",
+		Detail: what + " holds a number that is too large, or too close to zero. Those from 1e-1233 to 1e1233 can be written down; what is divided by zero is larger."}
 }
 
 // Absurd numbers have so many digits that nobody may write them down: as a text, 1e100000000 takes a hundred megabytes, and

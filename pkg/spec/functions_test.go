@@ -316,6 +316,25 @@ func TestLocalsAreBounded(t *testing.T) {
 	}
 }
 
+// TestAbsurdValues holds that nothing has a value that cannot be written down, whether or not a function sees it.
+func TestAbsurdValues(t *testing.T) {
+	for _, number := range []string{"1 / 0", "-1 / 0", "1e400 * 1e400 * 1e400 * 1e400", "1 / (1e400 * 1e400 * 1e400 * 1e400)"} {
+		for form, says := range map[string]string{
+			"output \"x\" {\n  value = %s\n}":                                                    "main.hcl:3: Number out of all bounds: This value holds",
+			"output \"x\" {\n  value = { a = [%s] }\n}":                                          "main.hcl:3: Number out of all bounds: This value holds",
+			"locals {\n  x = %s\n}":                                                              "main.hcl:3: Number out of all bounds: This value holds",
+			"network \"x\" {\n  name = %s\n  cidr = \"10.0.0.0/16\"\n}":                          "main.hcl:3: Number out of all bounds: This value holds",
+			"variable \"x\" {\n  default = %s\n}":                                                "main.hcl:3: Number out of all bounds: var.x holds",
+			"variable \"x\" {\n  default = %s\n  type = string\n}":                               "main.hcl:3: Number out of all bounds: var.x holds",
+			"variable \"x\" {\n  type = object({ a = optional(number, %s) })\n  default = {}\n}": "main.hcl:4: Number out of all bounds: var.x holds",
+		} {
+			diags := load(t, fmt.Sprintf(form, number)).Evaluate(acme()).Diagnostics
+			require.NotEmpty(t, diags, form)
+			require.Containsf(t, fmt.Sprintf("%s:%d: %s: %s", diags[0].Range.File, diags[0].Range.Start.Line, diags[0].Summary, diags[0].Detail), says, form)
+		}
+	}
+}
+
 // TestFunctionsKeepOrigins holds that a resource depends on what a function makes of something not known yet.
 func TestFunctionsKeepOrigins(t *testing.T) {
 	for _, expression := range []string{

@@ -125,9 +125,6 @@ func (x *Session) instance(r *resource, key Key) (*instance, Diagnostics) {
 // attributeValue converts and checks one value. Null is the same as not naming the attribute.
 func (x *Session) attributeValue(kind *Kind, a *Attribute, v cty.Value, at hcl.Range) (cty.Value, Diagnostics) {
 	s := x.stack
-	if why := boundNumbers([]cty.Value{v}); why != nil { // before it is written down, in a string or a message
-		return cty.NilVal, Diagnostics{s.problem(at, "Number out of all bounds", fmt.Sprintf("%q of a %s: %s.", a.Name, kind.Name, why), "")}
-	}
 	given := v
 	v, err := convert.Convert(v, a.Type)
 	if err != nil {

@@ -332,7 +332,7 @@ func (s *Stack) unfold(n *nested, t cty.Type, v cty.Value) (cty.Value, Diagnosti
 				var problems Diagnostics
 				fields[name], problems = s.unfold(inner, want, fields[name])
 				diags = append(diags, problems...)
-			} else if b != nil && boundNumbers([]cty.Value{fields[name]}) == nil {
+			} else if b != nil {
 				if _, err := convert.Convert(fields[name], want); err != nil {
 					diags = append(diags, s.problem(b.body.Attributes[name].Expr.Range(), "Wrong type",
 						unfit(fmt.Sprintf("%q of a %s block", name, n.name), fields[name], want), ""))

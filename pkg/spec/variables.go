@@ -157,6 +157,15 @@ func (s *Stack) variableValue(v *variable, last map[string]VariableValue) (cty.V
 	if v.defaults != nil && !value.IsNull() {
 		filled = v.defaults.Apply(value)
 	}
+	if HoldsAbsurd(filled) { // before it becomes a text
+		what := "var." + v.name
+		if g.Origin != "" {
+			what = g.Origin + ": " + what
+		}
+		d := outOfBounds(what)
+		d.Range = g.Range
+		return lost, Diagnostics{s.shown(v, d)}
+	}
 	converted, err := convert.Convert(filled, v.typ)
 	if err != nil {
 		return lost, s.misfits(v, g, value, from, err)
