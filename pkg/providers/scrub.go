@@ -20,9 +20,11 @@ import (
 const (
 	// minDisguise is how many bytes a secret has at least whose other forms are looked for: those of a shorter one are in any text.
 	minDisguise = 4
-	// minStart is how many bytes of a secret's beginning are hidden where the rest of it was cut off.
+	// minStart is how many bytes of a secret's beginning are hidden where the rest of it was cut off. Those that it begins with as many
+	// texts do (https://) come on top.
 	minStart = 8
-	// minTold is how many bytes of secrets a value has in it that counts as telling one: fewer may be a word that names have, too.
+	// minTold is how many bytes of a secret, and on top of them the same, a value has in it that counts as telling one: fewer may be a word
+	// that names have, too.
 	minTold = 12
 	// maxStart is how many bytes of a secret all forms are kept of; of a longer one (a script for first boot) the rest is written when a
 	// text begins like it.
@@ -87,10 +89,10 @@ func (s *Secrets) scrub(text string, short []string) string {
 	return without(text, found)
 }
 
-// toldBy: a value has a secret in it, or so much of one that it is no chance.
+// toldBy: a value has a secret of minTold bytes in it, or as many of the beginning of one.
 func (s *Secrets) toldBy(v cty.Value) bool {
 	return slices.ContainsFunc(texts(v), func(text string) bool {
-		return slices.ContainsFunc(s.find(text), func(part span) bool { return part.to-part.from >= minTold })
+		return slices.ContainsFunc(s.find(text), func(part span) bool { return part.told })
 	})
 }
 
@@ -114,6 +116,7 @@ func (s *Secrets) find(text string) []span {
 			n, all := f.begins(text[i:])
 			part.to = max(part.to, i+n)
 			part.whole = part.whole || all && f.telling
+			part.told = part.told || all && n >= minTold || n >= f.usual+minTold
 		}
 		if part.to > i {
 			found = append(found, part)
@@ -126,6 +129,7 @@ func (s *Secrets) find(text string) []span {
 type span struct {
 	from, to int
 	whole    bool // all of one that has minTold bytes or more
+	told     bool // as many bytes of one, written in some form
 }
 
 // without is a text in which each of the parts is hidden, and those that overlap as one: what is left of one that another took a piece
@@ -175,6 +179,7 @@ func (r *request) scrub(s string) string { return r.known.scrub(s, r.short) }
 // form is how one or several ways write a secret.
 type form struct {
 	telling bool   // the secret has minTold bytes or more
+	usual   int    // how many bytes they write of its usual beginning
 	start   string // all that they write of the first maxStart bytes
 	rest    string // the secret, if it has more of them
 	ways    []way  // those of rest
@@ -187,17 +192,17 @@ type way struct{ write, encode func(string) string }
 // begins is how many bytes of the secret, in this form, a text begins with (none if they are too few to tell), and whether they are all.
 func (f form) begins(text string) (n int, all bool) {
 	n = alike(text, f.start)
-	if n < len(f.start) {
-		if n < minStart {
-			return 0, false
+	if n == len(f.start) {
+		all = len(f.ways) == 0
+		for _, w := range f.ways {
+			of, whole := w.begins(text, f.rest)
+			n, all = max(n, of), all || whole
 		}
-		return n, false
 	}
-	for _, w := range f.ways {
-		of, whole := w.begins(text, f.rest)
-		n, all = max(n, of), all || whole
+	if !all && n < f.usual+minStart {
+		return 0, false
 	}
-	return n, all || len(f.ways) == 0
+	return n, all
 }
 
 // begins is how many bytes of a secret, written in this way, a text begins with, and whether they are all. It writes no more of it than it
@@ -225,6 +230,10 @@ func beginning(text string, size int) string {
 	return text[:end]
 }
 
+// usual is the beginning of a text, such as a secret may have, that others have which are none: the scheme of a URL, the first line of a
+// script, the first line of a key, the type of an SSH key and what its data repeat of it.
+var usual = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*://|#!.*\n|#cloud-config\s*\n|-----BEGIN [A-Z0-9 ]+-----\s*|(?:ssh|ecdsa|sk)-\S+ AAAA\S{0,52})`)
+
 // formsOf are the forms in which a secret may be written: as it is or as JSON or a form has it, in a text within a text, too, and each of
 // these encoded.
 func formsOf(secret string) []form {
@@ -244,8 +253,12 @@ func formsOf(secret string) []form {
 		}
 	}
 	all := make([]form, 0, len(ways))
+	common := usual.FindString(secret)
 	for start, same := range ways {
 		f := form{telling: len(secret) >= minTold, start: start}
+		if common != "" {
+			f.usual = len(same[0].encode(same[0].write(common)))
+		}
 		if len(begin) < len(secret) {
 			f.rest, f.ways = secret, same
 		}

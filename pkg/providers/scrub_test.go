@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // writing is a way in which a program may write a text that holds a secret. Its core is what of the written text the secret alone decides
@@ -118,6 +119,10 @@ func entangled(text string) bool {
 func requireHidden(t *testing.T, s *Secrets, w writing, secret, before, after string, cut int) {
 	t.Helper()
 	text, core := w.of(before, secret, after)
+	if common := usual.FindString(secret); common != "" && cut >= minStart {
+		_, telling := w.of(before, common, "")
+		cut += len(telling) + 1 // the character of base64 in which what is usual ends
+	}
 	if cut >= minStart && cut < len(core) {
 		end := strings.LastIndex(text, core) + cut
 		text, core = text[:end], core[:cut]
@@ -209,6 +214,32 @@ func TestScrub(t *testing.T) {
 				requireHidden(t, &s, w, secret, "in ", " it is", cut)
 			}
 		}
+	}
+}
+
+// TestUsualBeginnings: what a secret begins with as many texts do is in none of the others a part of it.
+func TestUsualBeginnings(t *testing.T) {
+	key := "AAAAC3NzaC1lZDI1NTE5AAAAI" + strings.Repeat("Kq7", 14) + "x"
+	for secret, other := range map[string]string{
+		"https://hooks.example.com/T0/B1/kqzjwxvh": `Get "https://api.servosphere.com/v1/servers": refused`,
+		"postgres://app:kqzjwxvh@db/app":           "postgres://db.example.com/app",
+		"#cloud-config\npassword: kqzjwxvh\n":      "#cloud-config\nusers: [ann]\n",
+		"#!/bin/bash\nexport PASS=kqzjwxvh\n":      "#!/bin/bash\napt-get install nginx\n",
+		"-----BEGIN EC PRIVATE KEY-----\nkqzjwxvh": "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE",
+		"ssh-ed25519 " + key + " ann@home":         "ssh-ed25519 " + key[:25] + strings.Repeat("Zw4", 14) + "y bob@work",
+	} {
+		var s Secrets
+		s.Hide(secret)
+		for _, w := range writings {
+			text, _ := w.of("", other, "")
+			require.Equal(t, text, s.Scrub(text), "%s of %q", w.name, other)
+		}
+		require.False(t, s.toldBy(cty.StringVal(other)), other)
+		require.True(t, s.toldBy(cty.StringVal("it is "+secret)), secret)
+		require.False(t, s.toldBy(cty.StringVal(secret[:len(usual.FindString(secret))])), secret)
+		require.Equal(t, "it is (sensitive)", s.Scrub("it is "+secret))
+		cut := secret[:len(usual.FindString(secret))+minStart]
+		require.Equal(t, "it is (sensitive)", s.Scrub("it is "+cut))
 	}
 }
 
