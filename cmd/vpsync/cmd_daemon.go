@@ -132,6 +132,9 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, name := range config.SecretEnv() {
+		a.secrets.Hide(a.env[name])
+	}
 	log := slog.New(slog.NewTextHandler(render.NewWriter(a.errs), nil))
 	if a.json {
 		log = slog.New(slog.NewJSONHandler(a.errs, nil))
@@ -220,15 +223,15 @@ func (a *app) site(c *daemon.Config, log *slog.Logger) (web.Options, error) {
 		if s.Git == nil || s.Git.HookSecretEnv == "" {
 			continue
 		}
-		if hooks[s.Name] = a.env[s.Git.HookSecretEnv]; len(hooks[s.Name]) < notify.MinSecret {
+		if hooks[s.Name] = a.env[s.Git.HookSecretEnv]; len(hooks[s.Name]) < daemon.MinSecret {
 			return web.Options{}, &remedyError{summary: "No secret for a webhook", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)    # and give the git host the same", s.Git.HookSecretEnv),
-				detail: fmt.Sprintf("The calls for stack %q are signed with what %s holds, which has to have %d characters or more.", s.Name, s.Git.HookSecretEnv, notify.MinSecret)}
+				detail: fmt.Sprintf("The calls for stack %q are signed with what %s holds, which has to have %d characters or more.", s.Name, s.Git.HookSecretEnv, daemon.MinSecret)}
 		}
 	}
 	token := a.env[c.Listen.TokenEnv]
-	if token != "" && len(token) < notify.MinSecret {
+	if token != "" && len(token) < daemon.MinSecret {
 		return web.Options{}, &remedyError{summary: "The token is short", remedy: fmt.Sprintf("export %s=$(openssl rand -hex 32)", c.Listen.TokenEnv),
-			detail: fmt.Sprintf("Whoever guesses what %s holds can approve plans. It has to have %d characters or more.", c.Listen.TokenEnv, notify.MinSecret)}
+			detail: fmt.Sprintf("Whoever guesses what %s holds can approve plans. It has to have %d characters or more.", c.Listen.TokenEnv, daemon.MinSecret)}
 	}
 	return web.Options{Token: token, Names: c.Listen.Names, HookSecret: func(stack string) string { return hooks[stack] }, Log: log}, nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,24 @@ type Listen struct {
 	Names []string
 	// TokenEnv is the variable of the environment with the token that approves plans.
 	TokenEnv string
+}
+
+// MinSecret is how many characters a secret has at least by which somebody is let in: a short one is guessed, from what it signed or by
+// trying.
+const MinSecret = 16
+
+// SecretEnv are the variables of the environment that hold secrets of the daemon's own.
+func (c *Config) SecretEnv() []string {
+	names := []string{c.Listen.TokenEnv}
+	for _, r := range c.Notify {
+		names = append(names, r.URLEnv, r.SecretEnv)
+	}
+	for _, s := range c.Stacks {
+		if s.Git != nil {
+			names = append(names, s.Git.HookSecretEnv)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // Receiver is somebody who is told what becomes of stacks. Where that is and what it is signed with are in the environment, since either

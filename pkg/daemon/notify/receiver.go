@@ -45,16 +45,13 @@ func newReceiver(c daemon.Receiver, getenv func(string) string) (*receiver, erro
 		return nil, fail(fmt.Sprintf("the URL in %s %s", escape.Line(c.URLEnv), err))
 	}
 	if r.kind == Webhook {
-		if r.secret = getenv(c.SecretEnv); len(r.secret) < MinSecret {
+		if r.secret = getenv(c.SecretEnv); len(r.secret) < daemon.MinSecret {
 			return nil, fail(fmt.Sprintf("the secret in %s has fewer than %d characters; export %s=$(openssl rand -hex 32)",
-				escape.Line(c.SecretEnv), MinSecret, escape.Line(c.SecretEnv)))
+				escape.Line(c.SecretEnv), daemon.MinSecret, escape.Line(c.SecretEnv)))
 		}
 	}
 	return r, nil
 }
-
-// MinSecret is how many characters a secret has at least: a short one is guessed, from what it signed or by trying.
-const MinSecret = 16
 
 // address reads a URL. Its errors say what is wrong and never what it is.
 func address(text string) (*url.URL, error) {
