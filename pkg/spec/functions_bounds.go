@@ -12,7 +12,6 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
 // limits of what one call may make. They are far beyond any real stack; they exist because an expression of twenty
@@ -445,17 +444,25 @@ func Absurd(f *big.Float) bool {
 	return f.IsInf() || e > maxExponent || e < -maxExponent
 }
 
-// boundedPow computes like stdlib.PowFunc, by float64, whose range ends at 1.8e308; an overflow is an error rather than infinity.
+// boundedPow has the range of float64, which ends at 1.8e308; an overflow is an error rather than infinity. Unlike stdlib.PowFunc it gives
+// whole numbers exactly, and all with the bits that a number has which is read, so that one that was recorded equals it.
 var boundedPow = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "base", Type: cty.Number}, {Name: "exponent", Type: cty.Number}},
 	Type:   function.StaticReturnType(cty.Number),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		base, _ := args[0].AsBigFloat().Float64()
 		exponent, _ := args[1].AsBigFloat().Float64()
-		if r := math.Pow(base, exponent); math.IsInf(r, 0) || math.IsNaN(r) {
+		r := math.Pow(base, exponent)
+		if math.IsInf(r, 0) || math.IsNaN(r) {
 			return cty.NilVal, fmt.Errorf("%v to the power of %v is not a number that can be written down", base, exponent)
 		}
-		return stdlib.Pow(args[0], args[1])
+		whole := args[0].AsBigFloat().IsInt() && args[1].AsBigFloat().IsInt() && exponent >= 0
+		if whole && !math.IsInf(base, 0) && !math.IsInf(exponent, 0) { // else their digits are too many
+			n, _ := args[0].AsBigFloat().Int(nil)
+			times, _ := args[1].AsBigFloat().Int(nil)
+			return cty.NumberVal(new(big.Float).SetPrec(512).SetInt(n.Exp(n, times, nil))), nil
+		}
+		return cty.ParseNumberVal(strconv.FormatFloat(r, 'f', -1, 64))
 	},
 })
 

@@ -70,8 +70,8 @@ func Word(v cty.Value) string {
 }
 
 // NumberText is a number in digits, without an exponent or a zero's sign. f.Text('f', -1) looks in all 512 bits of a whole number for the
-// shortest text that means it, which takes hundreds of times as long, and a plan asks for the text of each number of each answer. Numbers
-// of fewer bits, which pow makes, have all their digits here. Whoever holds foreign numbers asks [Absurd] first.
+// shortest text that means it, which takes hundreds of times as long, and a plan asks for the text of each number of each answer.
+// Whoever holds foreign numbers asks [Absurd] first.
 func NumberText(f *big.Float) string {
 	if n, exact := f.Int64(); exact == big.Exact {
 		return strconv.FormatInt(n, 10)
