@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/apply"
 	"github.com/vpsync/vpsync/pkg/plan"
 	"github.com/vpsync/vpsync/pkg/plan/render"
@@ -50,7 +51,7 @@ func (a *app) resolve(ctx context.Context, o resolveOptions, address string) err
 	}
 	if answers != 1 {
 		return &remedyError{summary: "Which answer?", detail: "resolve takes exactly one of --id ID (it was carried out), --retry (it was not) and --forget (drop the matter).",
-			remedy: fmt.Sprintf("vpsync resolve %s --id ID", address)}
+			remedy: fmt.Sprintf("vpsync resolve %s --id ID", shell.Word(at.String()))}
 	}
 	var settled apply.Event // the last of what was open
 	emit := func(e apply.Event) {

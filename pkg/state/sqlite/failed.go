@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/vpsync/vpsync/internal/shell"
 	"github.com/vpsync/vpsync/pkg/state"
 	"modernc.org/sqlite" // and the driver
 )
@@ -70,7 +71,8 @@ func (s *Store) unusable(doing string, err error) error {
 		code = coded.Code()
 	}
 	dir := filepath.Dir(s.path)
-	look := fmt.Sprintf("df -h %s    # if it is full, make room\ndmesg | tail    # what the system says of the disk", dir)
+	word := shell.Word(dir)
+	look := fmt.Sprintf("df -h %s    # if it is full, make room\ndmesg | tail    # what the system says of the disk", word)
 	switch {
 	case s.moved(code, err):
 		explain("The state is gone", "its files were moved or removed meanwhile", s.putBack())
@@ -89,7 +91,7 @@ func (s *Store) unusable(doing string, err error) error {
 		explain("The state is busy", why, remedy)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), code&0xff == codeReadOnly, code&0xff == codeCantOpen:
 		explain("The state cannot be written", fmt.Sprintf("the file, and its folder %s, must be writable and have room, since the write-ahead log and the lock lie there too", dir),
-			fmt.Sprintf("ls -ld %s %s    # who may write\ndf -h %s    # whether there is room\nmount    # whether the disk is read-only", dir, s.path, dir))
+			fmt.Sprintf("ls -ld %s %s    # who may write\ndf -h %s    # whether there is room\nmount    # whether the disk is read-only", word, shell.Word(s.path), word))
 	}
 	return out
 }
@@ -147,7 +149,7 @@ func (s *Store) damaged(problem string) error {
 
 // remembered compares a state with what state.lock remembers of it.
 func (s *Store) remembered(m meta, n note) error {
-	remedy := fmt.Sprintf("bring back the one that was here; or, to go on with this one, remove what remembers; what it does not know shows as unmanaged and is imported:\n  rm %s", s.lockPath())
+	remedy := fmt.Sprintf("bring back the one that was here; or, to go on with this one, remove what remembers; what it does not know shows as unmanaged and is imported:\n  rm %s", shell.Word(s.lockPath()))
 	if len(s.backups()) > 0 {
 		remedy = restoreRemedy + "\n" + remedy
 	}

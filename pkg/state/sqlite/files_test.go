@@ -19,7 +19,7 @@ import (
 // made is a state with a few rows of every table, closed again. Its last serial is remembered in state.lock.
 func made(t testing.TB) (path string, was *state.State) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), ".vpsync", "state.db")
+	path = filepath.Join(t.TempDir(), "my stack", ".vpsync", "state.db")
 	s, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	l, err := s.Lock(t.Context(), statetest.Owner("made"))
@@ -181,7 +181,7 @@ func TestOlderCopyIsRefused(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	require.NoError(t, os.WriteFile(path, old, 0o600))
-	damage(t, path, "older copy", "rm "+filepath.Join(filepath.Dir(path), "state.lock"))
+	damage(t, path, "older copy", "rm '"+filepath.Join(filepath.Dir(path), "state.lock")+"'")
 	s = openAt(t, path)
 	_, err = s.Lock(t.Context(), statetest.Owner("x"))
 	require.ErrorContains(t, err, "older copy")

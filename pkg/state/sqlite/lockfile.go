@@ -116,7 +116,7 @@ func (s *Store) takeFile(ctx context.Context) (*lockFile, error) {
 			return nil, err
 		}
 		l, err := s.openLocked()
-		if unsafe := (*state.UnusableError)(nil); errors.As(err, &unsafe) {
+		if unusable := (*state.UnusableError)(nil); errors.As(err, &unusable) {
 			return nil, err
 		}
 		if err != nil {
