@@ -63,11 +63,13 @@ func decodeObject(body []byte) (map[string]any, *problem) {
 // decodeForm gives each text the JSON type that its attribute has, where it reads as one; a list repeats NAME[].
 func (c *call) decodeForm() (map[string]any, *problem) {
 	values, err := url.ParseQuery(string(c.body))
-	if err == nil && !validTexts(values) {
-		return nil, invalid("body", "is not in UTF-8")
-	}
 	if err != nil {
 		return nil, invalid("body", "is not a form")
+	}
+	for name, texts := range values {
+		if !utf8.ValidString(name) || slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) }) {
+			return nil, invalid("body", "is not in UTF-8")
+		}
 	}
 	fields := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -94,15 +96,6 @@ func (c *call) decodeForm() (map[string]any, *problem) {
 		fields[name] = formValue(texts[0], wanted)
 	}
 	return fields, nil
-}
-
-func validTexts(values url.Values) bool {
-	for name, texts := range values {
-		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(texts, "")) {
-			return false
-		}
-	}
-	return true
 }
 
 // formValue leaves text that does not read as the type as it is: the check of types will refuse it.

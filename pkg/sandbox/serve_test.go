@@ -163,6 +163,9 @@ func TestFormBodies(t *testing.T) {
 	require.Contains(t, w.do("POST", "/boxes", "label=a&cores=two", form...).want(400).text("message"), "must be a number")
 	require.Contains(t, w.do("POST", "/boxes", "label=a&cores=1&label=b", form...).want(400).text("message"), "more than once")
 	require.Contains(t, w.do("POST", "/boxes", "cores=1&colour=red", form...).want(400).text("message"), "not a field")
+	for _, body := range []string{"label=%84&cores=1", "label=a&cores=1&tags[]=%C3&tags[]=%A9", "label=a&cores=1&%84=x"} {
+		require.Contains(t, w.do("POST", "/boxes", body, form...).want(400).text("message"), "not in UTF-8", body)
+	}
 	w.do("POST", "/boxes", `{"label":"a","cores":1}`).want(415)
 }
 
