@@ -35,9 +35,9 @@ func collectLater() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	const least = 4 << 20 // for 100 percent, and so many times that for as many times 100
-	pace := debug.SetGCPercent(100 * startingHeap / least)
-	runtime.AddCleanup(new(*int), func(pace int) { debug.SetGCPercent(pace) }, pace) // by the first collection
+	pace := debug.SetGCPercent(100 * startingHeap / (4 << 20)) // of what there is, but no less than of 4 MiB
+	nothing := new(*int)                                       // a pointer: what has none may lie with others, and is collected with them
+	runtime.AddCleanup(nothing, func(pace int) { debug.SetGCPercent(pace) }, pace)
 }
 
 // environ is a process's environment as a map.
