@@ -19,16 +19,19 @@ endif
 endif
 # Tests at once in a package: those of the command wait for processes and for the disk much of their time.
 TWICE := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+# What several say at once stands together, where make can do that (the one of macOS cannot).
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Tests that mount, trace or make namespaces: make test-root.
 MACHINE := ^(TestFullDisk|TestContainers|TestSystemCalls)$$
-# Tests of many processes that share nothing, or of one goroutine: the race detector would find nothing in them that others do not show it.
-APART := ^(TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestRepeatedSecrets|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*|TestThousandUnchangedServers|TestCrashEverywhere|TestCrashFarFromTheState|TestLostAnswers|TestTime|TestPlanIsLinear|TestSealedStore|TestScrub|FuzzScrub|TestKilled.*|TestFlippedBytes|TestWhatIsNoState|TestEveryByte|TestRestoreOf.*|TestVendorsExchanges|TestCompaction.*|TestTornLog|TestGuard)$$
-# Scripts about what is read and printed, or whose processes wait for git: those that apply are many without them.
-SCRIPTS := ^TestScript$$/^(accounts|answers|collections|completion|disks|edits|git|git-kill|git-migrate|gitlab|graph|habits|history|inspect|manners|mistakes|moved|own-definition|own-mistake|own-sandbox|prices|refusals|scale|select|team|three-hosts-kill|usage|variables)$$
-# SQLite is C that was translated to Go: looking for races in it takes three quarters of the time of all that keep a state.
-C := modernc.org/...=-race=false
+# What the race detector leaves out. Tests of many processes that share nothing, or of one goroutine: it would find nothing in them that
+# others do not show it.
+RACE_SKIP_TESTS := ^(TestSweep|TestUntrusted.*|TestHuge|TestConcurrentRuns|TestCanaries|TestRepeatedSecrets|TestExfiltration|TestDamage|TestFailingDisk|TestStateGone|TestPages|TestManual.*|TestThousandUnchangedServers|TestCrashEverywhere|TestCrashFarFromTheState|TestLostAnswers|TestTime|TestPlanIsLinear|TestSealedStore|TestScrub|FuzzScrub|TestKilled.*|TestFlippedBytes|TestWhatIsNoState|TestEveryByte|TestRestoreOf.*|TestVendorsExchanges|TestCompaction.*|TestTornLog|TestGuard)$$
+# Scripts about what is read and printed, or whose processes wait for git: enough that plan and apply remain.
+RACE_SKIP_SCRIPTS := ^TestScript$$/^(accounts|answers|collections|completion|disks|edits|git|git-kill|git-migrate|gitlab|graph|habits|history|inspect|manners|mistakes|moved|own-definition|own-mistake|own-sandbox|prices|refusals|scale|select|team|three-hosts-kill|usage|variables)$$
 # Packages of one goroutine.
-ALONE := /(docs|pkg/spec|pkg/plan/render|pkg/plan/render/graph|internal/mutants)$$
+RACE_SKIP_PACKAGES := /(docs|pkg/spec|pkg/plan/render|pkg/plan/render/graph|internal/mutants)$$
+# SQLite, which is C translated to Go: looking for races in it takes three quarters of the time of all that keep a state.
+RACE_GCFLAGS := modernc.org/...=-race=false
 
 .DEFAULT_GOAL := help
 
@@ -51,7 +54,7 @@ test: ## every test that needs Go alone, or git (six minutes at most on 2 cores)
 
 .PHONY: sweep sweep-stories sweep-runners
 sweep: ## kill -9 at every point of every story of testdata/sweep (four minutes on 2 cores); `make test` does a part
-	@$(MAKE) --no-print-directory -j2 --output-sync=target sweep-stories sweep-runners
+	@$(MAKE) --no-print-directory -j2 $(TOGETHER) sweep-stories sweep-runners
 
 sweep-stories:
 	cd cmd/vpsync && $(GO) test -vet off -timeout 30m -run '^TestSweep$$' -sweep.all
@@ -68,7 +71,7 @@ damage: ## flip every byte of a state, of its log and of a saved plan, cut each 
 
 .PHONY: test-all
 test-all: check sweep test-race ## everything else: static analysis, every point of the sweep, every byte, the race detector, what needs root, strace or a browser, the Action in a runner
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-action damage test-root test-browser
+	@$(MAKE) --no-print-directory -j2 $(TOGETHER) test-action damage test-root test-browser
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
@@ -102,7 +105,7 @@ test-browser: ## the status page in a real Chromium; SHOTS=FOLDER keeps pictures
 
 .PHONY: test-race
 test-race: ## the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -gcflags '$(C)' -vet off -short -timeout 15m -skip '$(MACHINE)|$(APART)|$(SCRIPTS)' $$($(GO) list ./... | grep -vE '$(ALONE)')
+	CGO_ENABLED=1 $(GO) test -race -gcflags '$(RACE_GCFLAGS)' -vet off -short -timeout 15m -skip '$(MACHINE)|$(RACE_SKIP_TESTS)|$(RACE_SKIP_SCRIPTS)' $$($(GO) list ./... | grep -vE '$(RACE_SKIP_PACKAGES)')
 
 .PHONY: check
 check: ## format, module files, static analysis, pinned versions, pages that are made of the program

@@ -438,8 +438,6 @@ func TestCanaries(t *testing.T) {
 	all(func(e *echo) { e.refuses.Store(false) })
 	files("failed applies")
 
-	// So it does in an answer that is none.
-
 	does(exitDone, with("plan", "--out", "first.vpsplan")...)
 	files("plan --out")
 	does(exitDone, with("apply", "first.vpsplan")...)

@@ -171,7 +171,7 @@ func (l *lock) take(ctx context.Context, durable bool, writes []state.Write) err
 }
 
 // loop pushes what waits, and otherwise a sign of life every so often. If it panics, so does whoever asks for anything from then on; what was
-// taken in comes with the release.
+// taken in comes with the release, unless that panics, too.
 func (l *lock) loop() {
 	defer close(l.done)
 	t := time.NewTimer(l.s.options.Beat)
