@@ -113,10 +113,14 @@ func (l *lineLog) reopen() (moved bool, err error) {
 	return true, err
 }
 
-// append adds one line, given without its newline. A line that could not be written whole is taken back.
+// append adds one line, given without its newline. A line that could not be written whole is taken back. It writes by write(2), and SQLite by
+// pwrite(2): so the disk can be made to fail under a state and not under the account beside it.
 func (l *lineLog) append(line []byte) error {
 	line = append(line, '\n')
-	if _, err := l.file.WriteAt(line, l.offset); err != nil {
+	if _, err := l.file.Seek(l.offset, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := l.file.Write(line); err != nil {
 		return errors.Join(err, l.file.Truncate(l.offset))
 	}
 	l.offset += int64(len(line))
