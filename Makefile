@@ -53,7 +53,7 @@ test: ## every test that needs Go alone, or git (six minutes at most on 2 cores)
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 
 .PHONY: sweep sweep-stories sweep-runners
-sweep: ## kill -9 at every point of every story of testdata/sweep (four minutes on 2 cores); `make test` does a part
+sweep: ## kill -9 at every point of every story of testdata/sweep (three minutes on 2 cores); `make test` does a part
 	@$(MAKE) --no-print-directory -j2 $(TOGETHER) sweep-stories sweep-runners
 
 sweep-stories:
@@ -70,8 +70,8 @@ damage: ## flip every byte of a state, of its log and of a saved plan, cut each 
 	$(GO) test -vet off -timeout 10m ./cmd/vpsync -run '^TestFailingDisk$$' -every
 
 .PHONY: test-all
-test-all: check sweep test-race ## everything else: static analysis, every point of the sweep, every byte, the race detector, what needs root, strace or a browser, the Action in a runner
-	@$(MAKE) --no-print-directory -j2 $(TOGETHER) test-action damage test-root test-browser
+test-all: check sweep test-race ## everything else: static analysis, every point of the sweep, every byte, the race detector, the mutants, what needs root, strace or a browser, the Action in a runner
+	@$(MAKE) --no-print-directory -j2 $(TOGETHER) test-action mutants damage test-root test-browser
 
 .PHONY: test-root
 test-root: ## small and read-only disks, containers, failing system calls (root, strace; without them it says what it leaves out)
