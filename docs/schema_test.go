@@ -17,7 +17,7 @@ import (
 // TestSchemaIsDocumented: schema.schema.json describes what `vpsync schema --json` prints, every field of it. It stands here, away from
 // the command, because the scripts there start the test's own binary thousands of times, and a validator takes its time each time.
 func TestSchemaIsDocumented(t *testing.T) {
-	depends(t, "../cmd", "../pkg", "../internal")
+	depends(t, "../cmd", "../pkg", "../internal", "../go.mod", "../go.sum")
 	f, err := os.Open("schema.schema.json")
 	require.NoError(t, err)
 	defer f.Close()

@@ -133,7 +133,7 @@ func (a *app) daemon(ctx context.Context, o daemonOptions) (err error) {
 		return err
 	}
 	for _, name := range config.SecretEnv() {
-		a.secrets.Hide(a.env[name])
+		a.secrets.Hide(strings.TrimSpace(a.env[name]))
 	}
 	log := slog.New(slog.NewTextHandler(render.NewWriter(a.errs), nil))
 	if a.json {

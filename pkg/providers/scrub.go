@@ -28,7 +28,7 @@ const (
 	minTold = 12
 	// maxStart is how many bytes of a secret all forms are kept of; of a longer one (a script for first boot) the rest is written when a
 	// text begins like it.
-	maxStart = 32
+	maxStart = 40
 )
 
 // Secrets are texts that must not be shown, and the forms in which somebody may repeat them. They only become more. The zero value knows
@@ -116,7 +116,7 @@ func (s *Secrets) find(text string) []span {
 			n, all := f.begins(text[i:])
 			part.to = max(part.to, i+n)
 			part.whole = part.whole || all && f.telling
-			part.told = part.told || all && n >= minTold || n >= f.usual+minTold
+			part.told = part.told || f.telling && (all || n >= f.usual+minTold)
 		}
 		if part.to > i {
 			found = append(found, part)
@@ -129,7 +129,7 @@ func (s *Secrets) find(text string) []span {
 type span struct {
 	from, to int
 	whole    bool // all of one that has minTold bytes or more
-	told     bool // as many bytes of one, written in some form
+	told     bool // or, in some form, as many bytes of it besides its usual beginning
 }
 
 // without is a text in which each of the parts is hidden, and those that overlap as one: what is left of one that another took a piece
@@ -230,9 +230,24 @@ func beginning(text string, size int) string {
 	return text[:end]
 }
 
-// usual is the beginning of a text, such as a secret may have, that others have which are none: the scheme of a URL, the first line of a
-// script, the first line of a key, the type of an SSH key and what its data repeat of it.
-var usual = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*://|#!.*\n|#cloud-config\s*\n|-----BEGIN [A-Z0-9 ]+-----\s*|(?:ssh|ecdsa|sk)-\S+ AAAA\S{0,52})`)
+// usual finds the beginning of a text, such as a secret may have, that others have which are none: the scheme of a URL, the first line of a
+// script or of a key, the type of an SSH key and what its data repeat of it. None is so long that it could hold a secret itself.
+var usual = regexp.MustCompile(`^(?:(?i:[a-z][a-z0-9+.-]{1,9})://|#!/[a-z/]{1,20}(?: [a-z-]{1,6})?\r?\n|#cloud-config\r?\n|-----BEGIN [A-Z ]{1,24}-----\s|ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI|ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB)`)
+
+// website finds a URL as far as it names a host and nobody at it.
+var website = regexp.MustCompile(`^(?i:https?)://[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+(?::[0-9]+)?/`)
+
+// usualBeginning is how a text begins without telling anything, within its first maxStart bytes.
+func usualBeginning(text string) string {
+	found := usual.FindString(text)
+	switch host := website.FindString(text); {
+	case host != "":
+		found = host
+	case strings.HasSuffix(found, "://") && strings.Contains(text, "@"): // a name and a password come next
+		return ""
+	}
+	return found[:min(len(found), maxStart)]
+}
 
 // formsOf are the forms in which a secret may be written: as it is or as JSON or a form has it, in a text within a text, too, and each of
 // these encoded.
@@ -253,11 +268,11 @@ func formsOf(secret string) []form {
 		}
 	}
 	all := make([]form, 0, len(ways))
-	common := usual.FindString(secret)
+	common := usualBeginning(secret)
 	for start, same := range ways {
 		f := form{telling: len(secret) >= minTold, start: start}
 		if common != "" {
-			f.usual = len(same[0].encode(same[0].write(common)))
+			f.usual = len(same[0].encode(same[0].write(common))) // the others write the same of what is within the start
 		}
 		if len(begin) < len(secret) {
 			f.rest, f.ways = secret, same

@@ -119,7 +119,7 @@ func entangled(text string) bool {
 func requireHidden(t *testing.T, s *Secrets, w writing, secret, before, after string, cut int) {
 	t.Helper()
 	text, core := w.of(before, secret, after)
-	if common := usual.FindString(secret); common != "" && cut >= minStart {
+	if common := usualBeginning(secret); common != "" && cut >= minStart {
 		_, telling := w.of(before, common, "")
 		cut += len(telling) + 1 // the character of base64 in which what is usual ends
 	}
@@ -157,7 +157,7 @@ func requireHidden(t *testing.T, s *Secrets, w writing, secret, before, after st
 var scrubSeeds = []string{
 	"hunter2-canary", `kqzjwxvhpb?"&<+/>=~\KQZ`, "a b/c%d&e", "pässwörd→geheim", "tab\tline\nquote'()*!", "😀😀", "aaaaaaaa", "abab", "/\\/\\", "\x00\x01\x7f\xff", "(sensitive)", "12 34", "%2F%2f",
 	"#!/bin/sh -e\nexport PASS='hünter→2'; curl https://x.example/?a=b&c=%41 <\"/tmp/x\"\ttail", // longer than what its forms are kept of
-	`a "beginning" of thirty bytes, é and more`, "thirty-one bytes and then two: 😀😀", strings.Repeat("ab", 40), strings.Repeat("line \"é\" of a script\n", 6),
+	`a "beginning" of thirty-nine bytes, so é and more`, "thirty-nine of them, and now come two: 😀😀", strings.Repeat("ab", 40), strings.Repeat("line \"é\" of a script\n", 6),
 }
 
 func FuzzScrub(f *testing.F) {
@@ -222,7 +222,9 @@ func TestUsualBeginnings(t *testing.T) {
 	key := "AAAAC3NzaC1lZDI1NTE5AAAAI" + strings.Repeat("Kq7", 14) + "x"
 	for secret, other := range map[string]string{
 		"https://hooks.example.com/T0/B1/kqzjwxvh": `Get "https://api.servosphere.com/v1/servers": refused`,
-		"postgres://app:kqzjwxvh@db/app":           "postgres://db.example.com/app",
+		"https://hooks.example.com/T0/B1/kqzjwxvz": "https://hooks.example.com/",
+		"HTTPS://h.example:8443/kqzjwxvh/qzkjwvxh": "HTTPS://h.example:8443",
+		"vault://kqzjwxvhkqzjwxvh":                 "vault://db.example.com/app",
 		"#cloud-config\npassword: kqzjwxvh\n":      "#cloud-config\nusers: [ann]\n",
 		"#!/bin/bash\nexport PASS=kqzjwxvh\n":      "#!/bin/bash\napt-get install nginx\n",
 		"-----BEGIN EC PRIVATE KEY-----\nkqzjwxvh": "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE",
@@ -236,10 +238,29 @@ func TestUsualBeginnings(t *testing.T) {
 		}
 		require.False(t, s.toldBy(cty.StringVal(other)), other)
 		require.True(t, s.toldBy(cty.StringVal("it is "+secret)), secret)
-		require.False(t, s.toldBy(cty.StringVal(secret[:len(usual.FindString(secret))])), secret)
+		require.False(t, s.toldBy(cty.StringVal(secret[:len(usualBeginning(secret))])), secret)
 		require.Equal(t, "it is (sensitive)", s.Scrub("it is "+secret))
-		cut := secret[:len(usual.FindString(secret))+minStart]
+		cut := secret[:len(usualBeginning(secret))+minStart]
 		require.Equal(t, "it is (sensitive)", s.Scrub("it is "+cut))
+	}
+}
+
+// TestTellingBeginnings: a secret that begins nearly as others do is hidden where it is cut off, all the same.
+func TestTellingBeginnings(t *testing.T) {
+	key := "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + strings.Repeat("Kq7", 14) + "x"
+	for secret, cut := range map[string]string{
+		"#!/usr/bin/env -S DB_PASS=hunter2hunter2 TOKEN=abcdefghijklmnop bash\nrun\n": "#!/usr/bin/env -S DB_PASS=hunter2hunter2 TOKEN=abcdefghijklmnop",
+		"#!/bin/sh # root password: correct-horse-battery\necho":                      "#!/bin/sh # root password: correct-horse-battery",
+		"hunter2-hunter2-hunter2://x-and-more":                                        "hunter2-hunter2-hunter2://",
+		key:                                                                           key[:len(key)-5],
+		"amqp://u:pass1@mq.local/":                                                    "amqp://u:pass1",
+		"https://u:pass1@h.example/":                                                  "https://u:pass1",
+		"https://u:pass1@hooks.example.com/a/b/c":                                     "https://u:pass1@hook",
+	} {
+		var s Secrets
+		s.Hide(secret)
+		require.Equal(t, "it is (sensitive)...", s.Scrub("it is "+cut+"..."), secret)
+		require.Equal(t, len(cut) >= minTold, s.toldBy(cty.StringVal(cut)), secret)
 	}
 }
 

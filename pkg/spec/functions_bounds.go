@@ -434,7 +434,7 @@ func HoldsAbsurd(v cty.Value) bool {
 // outOfBounds says what is wrong with a value that holds an absurd number.
 func outOfBounds(what string) Diagnostic {
 	return Diagnostic{Severity: SeverityError, Summary: "Number out of all bounds",
-		Detail: what + " holds a number that is too large, or too close to zero. Those from 1e-1233 to 1e1233 can be written down; what is divided by zero is larger."}
+		Detail: what + " holds a number that is too large, or too close to zero. Those from 1e-1233 to 1e1233 can be written down."}
 }
 
 // Absurd numbers have so many digits that nobody may write them down: as a text, 1e100000000 takes a hundred megabytes, and
@@ -445,7 +445,7 @@ func Absurd(f *big.Float) bool {
 }
 
 // boundedPow has the range of float64, which ends at 1.8e308; an overflow is an error rather than infinity. Unlike stdlib.PowFunc it gives
-// whole numbers exactly, and all with the bits that a number has which is read, so that one that was recorded equals it.
+// whole numbers by all of the 512 bits that a number has which is read, and of every number what it will be when a state gives it back.
 var boundedPow = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "base", Type: cty.Number}, {Name: "exponent", Type: cty.Number}},
 	Type:   function.StaticReturnType(cty.Number),
@@ -462,7 +462,7 @@ var boundedPow = function.New(&function.Spec{
 			times, _ := args[1].AsBigFloat().Int(nil)
 			return cty.NumberVal(new(big.Float).SetPrec(512).SetInt(n.Exp(n, times, nil))), nil
 		}
-		return cty.ParseNumberVal(strconv.FormatFloat(r, 'f', -1, 64))
+		return cty.ParseNumberVal(strconv.FormatFloat(r+0, 'f', -1, 64)) // zero has no sign
 	},
 })
 

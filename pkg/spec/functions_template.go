@@ -80,6 +80,7 @@ func (t templates) render(source, name string, vars cty.Value) (cty.Value, error
 	if problems.HasErrors() {
 		return cty.NilVal, templateError(name, problems)
 	}
+	divides(expr)
 	vars, marks := vars.Unmark()
 	ctx := &hcl.EvalContext{Variables: vars.AsValueMap(), Functions: inner.functions()}
 	if err := checkTemplate(name, expr, ctx); err != nil {

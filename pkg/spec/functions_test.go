@@ -24,7 +24,7 @@ var calls = map[string][][2]string{
 	"min":      {{`min(4, 3, 5)`, `3`}},
 	"parseint": {{`parseint("ff", 16)`, `255`}},
 	"pow": {{`pow(2, 10)`, `1024`}, {`pow(2, 62)`, `4611686018427387904`}, {`pow(10, 30)`, `1000000000000000000000000000000`}, {`pow(-3, 3)`, `-27`}, {`pow(-1, 1e300)`, `1`},
-		{`pow(2, 0.5)`, `1.4142135623730951`}, {`pow(2, -1)`, `0.5`}, {`pow(2.5, 2)`, `6.25`}, {`pow(0, 0)`, `1`}, {`pow(1, 1 / 0)`, `1`}, {`pow(1, 1e400 * 1e400)`, `1`}, {`pow(1e400, 0)`, `1`}},
+		{`pow(2, 0.5)`, `1.4142135623730951`}, {`pow(2, -1)`, `0.5`}, {`pow(2.5, 2)`, `6.25`}, {`pow(0, 0)`, `1`}, {`pow(1, 1e400 * 1e400)`, `1`}, {`pow(1e400, 0)`, `1`}},
 	"signum": {{`signum(-7)`, `-1`}},
 
 	"chomp":       {{`chomp("a\n\n")`, `"a"`}},
@@ -317,9 +317,9 @@ func TestLocalsAreBounded(t *testing.T) {
 	}
 }
 
-// TestAbsurdValues holds that nothing has a value that cannot be written down, whether or not a function sees it.
+// TestAbsurdValues holds that nothing has a number that cannot be written down, whether or not a function sees it.
 func TestAbsurdValues(t *testing.T) {
-	for _, number := range []string{"1 / 0", "-1 / 0", "1e400 * 1e400 * 1e400 * 1e400", "1 / (1e400 * 1e400 * 1e400 * 1e400)"} {
+	for _, number := range []string{"1e400 * 1e400 * 1e400 * 1e400", "1 / (1e400 * 1e400 * 1e400 * 1e400)"} {
 		for form, says := range map[string]string{
 			"output \"x\" {\n  value = %s\n}":                                                    "main.hcl:3: Number out of all bounds: This value holds",
 			"output \"x\" {\n  value = { a = [%s] }\n}":                                          "main.hcl:3: Number out of all bounds: This value holds",
@@ -334,6 +334,28 @@ func TestAbsurdValues(t *testing.T) {
 			require.Containsf(t, fmt.Sprintf("%s:%d: %s: %s", diags[0].Range.File, diags[0].Range.Start.Line, diags[0].Summary, diags[0].Detail), says, form)
 		}
 	}
+}
+
+// TestDivisionByZero holds that nothing comes of it, wherever it stands: of an infinite number a template would make a text.
+func TestDivisionByZero(t *testing.T) {
+	const says = "a division by zero has no result"
+	for _, expression := range []string{"1 / 0", "-1 / 0", "0 / 0", `"a${-1 / 0}b"`, `"${1 / 0}"`, "upper(1 / 0)", `{ "${1 / 0}" = 1 }`, "[for i in [0] : 1 / i]", "1 / (1 - length([1]))",
+		"true ? 1 / 0 : 1", `templatestring("$${1 / n}", { n = 0 })`, "{ for i in [0] : \"x\" => 1 / i }", "%{ if 1 / 0 > 1 }x%{ endif }", "1 / tonumber(\"0\")", "1 / pow(0, 1)"} {
+		if strings.HasPrefix(expression, "%{") {
+			expression = `"` + expression + `"`
+		}
+		require.ErrorContainsf(t, load(t, "output \"x\" {\n  value = "+expression+"\n}").Evaluate(acme()).Diagnostics, says, expression)
+		require.ErrorContainsf(t, load(t, "network \"x\" {\n  name = jsonencode("+expression+")\n  cidr = \"10.0.0.0/16\"\n}").Evaluate(acme()).Diagnostics, says, expression)
+	}
+	stack, diags := Load(folder(t, map[string]string{"main.hcl.json": `{"output": {"x": {"value": "a${1 / 0}"}}}`, "main.hcl": "variable \"n\" {\n  type    = string\n  default = \"${1 / 0}\"\n}\nvariable \"given\" {\n  type = number\n}\n"}))
+	require.Empty(t, diags)
+	require.ErrorContains(t, stack.Evaluate(acme()).Diagnostics, says)
+	_, diags = stack.VariableValues([]VariableValue{{Name: "n", Source: "x"}, {Name: "given", Source: "1/0", Origin: "--var given"}})
+	require.Len(t, diags, 1)
+	require.Equal(t, "--var given: var.given is a number, so its value is read as an HCL constant, and this is none: a division by zero has no result.", diags[0].Detail)
+	got, none := callIn(t, t.TempDir(), "[1 / 3 == 1 / 3, 6 / 2, 1 / -0.5]")
+	require.Empty(t, none)
+	require.Equal(t, "[true, 3, -2]", got)
 }
 
 // TestFunctionsKeepOrigins holds that a resource depends on what a function makes of something not known yet.

@@ -19,6 +19,9 @@ func (s *Stack) parse(src []byte, name string) (*hclsyntax.Body, Diagnostics) {
 		for i, d := range problems {
 			problems[i] = s.sources.at(d)
 		}
+		if body != nil {
+			divides(body)
+		}
 		return body, problems
 	}
 	if refused := Guard(src, name); len(refused) > 0 {
@@ -29,7 +32,9 @@ func (s *Stack) parse(src []byte, name string) (*hclsyntax.Body, Diagnostics) {
 	if file == nil {
 		return nil, diags
 	}
-	return file.Body.(*hclsyntax.Body), diags
+	body := file.Body.(*hclsyntax.Body)
+	divides(body)
+	return body, diags
 }
 
 // parseJSON makes of JSON the tree that the same stack has in HCL's own syntax, so that nothing beyond needs to know of a second

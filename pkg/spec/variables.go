@@ -234,6 +234,7 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, hclsyntax.Expressio
 	}
 	expr, problems := hclsyntax.ParseExpression(source, g.Origin, start)
 	if !problems.HasErrors() {
+		divides(expr)
 		var value cty.Value
 		if value, problems = expr.Value(nil); !problems.HasErrors() {
 			return value, expr, nil
@@ -253,6 +254,8 @@ func parseVariable(v *variable, g VariableValue) (cty.Value, hclsyntax.Expressio
 		why = "texts in it stand in quotes"
 	case refersTo(problems[0]):
 		why = "it may name nothing else, and call no function"
+	case problems[0].Summary == "Operation failed":
+		why = strings.TrimSuffix(strings.TrimPrefix(problems[0].Detail, "Error during operation: "), ".")
 	}
 	if g.File && problems[0].Subject != nil {
 		unread.Range = rangeOf(*problems[0].Subject)
