@@ -155,12 +155,10 @@ func (o Output) Decode() (v cty.Value, err error) {
 	if v, err = ctyjson.Unmarshal(o.Value, t); err != nil {
 		return cty.NilVal, err
 	}
-	return v, cty.Walk(v, func(_ cty.Path, part cty.Value) (bool, error) {
-		if part.Type() == cty.Number && !part.IsNull() && spec.Absurd(part.AsBigFloat()) {
-			return false, fmt.Errorf("output %s: a number is too large to be written down", o.Name)
-		}
-		return true, nil
-	})
+	if spec.HoldsAbsurd(v) {
+		return cty.NilVal, fmt.Errorf("output %s: a number is too large to be written down", o.Name)
+	}
+	return v, nil
 }
 
 type changeFields Change
